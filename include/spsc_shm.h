@@ -1,0 +1,553 @@
+#ifndef SPSC_SHM_H
+#define SPSC_SHM_H
+
+/* Generated from the Rust source. To refresh it: SPSC_UPDATE_HEADER=1 cargo test --test header */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SPSC_VERSION_MAJOR 0
+#define SPSC_VERSION_MINOR 1
+#define SPSC_VERSION_PATCH 0
+/** To be compared with spsc_version(). */
+#define SPSC_VERSION_NUMBER \
+  ((SPSC_VERSION_MAJOR << 16) | (SPSC_VERSION_MINOR << 8) | SPSC_VERSION_PATCH)
+
+/**
+ * A timeout_ns without limit.
+ */
+#define SPSC_WAIT_FOREVER UINT64_MAX
+
+/**
+ * A spin_ns that leaves the time to the library: as long as recent waits suggest, at most 50 µs,
+ * and not at all where the process may run on one CPU only.
+ */
+#define SPSC_SPIN_ADAPTIVE UINT64_MAX
+
+/**
+ * Flag of spsc_options: if a ring of the same name has no live producer, no live consumer, and no
+ * live creator, replace it. A ring in use is never replaced, nor an object that is no ring:
+ * SPSC_ERR_ALREADY_EXISTS.
+ */
+#define SPSC_REPLACE_STALE 1
+
+/**
+ * Flag of spsc_options: enter all pages into the creator's page tables at once, so that the first
+ * lap takes no page faults.
+ */
+#define SPSC_PREFAULT 2
+
+/**
+ * How a call ended. 0 is success; positive values are outcomes of a wait, in which nothing is
+ * wrong; negative values are errors. Numbers are append-only. Outputs are written only on
+ * SPSC_OK. After an error that came from the operating system, errno holds its number.
+ */
+enum spsc_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Done.
+   */
+  SPSC_OK = 0,
+  /**
+   * The time ran out first.
+   */
+  SPSC_TIMEOUT = 1,
+  /**
+   * spsc_wakeup_all was called.
+   */
+  SPSC_INTERRUPTED = 2,
+  /**
+   * The other side closed its handle, and what is asked for can't come until a new peer
+   * attaches.
+   */
+  SPSC_CLOSED = 3,
+  /**
+   * The other side's process died without closing. Reported within 250 ms of the death.
+   */
+  SPSC_PEER_DEAD = 4,
+  /**
+   * A NULL where none is allowed, a bad descriptor or option, or a capacity that can't be
+   * represented.
+   */
+  SPSC_ERR_INVALID_ARGUMENT = -1,
+  /**
+   * A name that is empty, too long (over 255 bytes), "." or "..", or has a slash other than one
+   * leading.
+   */
+  SPSC_ERR_INVALID_NAME = -2,
+  /**
+   * Create: the name is taken.
+   */
+  SPSC_ERR_ALREADY_EXISTS = -3,
+  /**
+   * Connect, unlink: no such name.
+   */
+  SPSC_ERR_NOT_FOUND = -4,
+  /**
+   * The operating system refused access.
+   */
+  SPSC_ERR_PERMISSION = -5,
+  /**
+   * The shared-memory file system can't hold the ring.
+   */
+  SPSC_ERR_NO_SPACE = -6,
+  /**
+   * Out of memory, address space or file descriptors.
+   */
+  SPSC_ERR_NO_MEMORY = -7,
+  /**
+   * Connect: the creator has not finished. First claim or peek: the ring was replaced under its
+   * name since this handle connected; close the handle and connect again.
+   */
+  SPSC_ERR_NOT_READY = -8,
+  /**
+   * Connect: wrong magic, or sizes that don't fit the object, or a descriptor whose object is
+   * not sealed.
+   */
+  SPSC_ERR_NOT_A_RING = -9,
+  /**
+   * Connect: another layout version.
+   */
+  SPSC_ERR_VERSION = -10,
+  /**
+   * Another live handle is already the producer (or the consumer).
+   */
+  SPSC_ERR_ROLE_TAKEN = -11,
+  /**
+   * More than the capacity: could never be satisfied.
+   */
+  SPSC_ERR_TOO_LARGE = -12,
+  /**
+   * Publish of more than is claimed, or release of more than is peeked; nothing changed.
+   */
+  SPSC_ERR_MISUSE = -13,
+  /**
+   * The shared counters contradict each other; nothing was touched.
+   */
+  SPSC_ERR_CORRUPT = -14,
+  /**
+   * Any other operating-system error; see errno.
+   */
+  SPSC_ERR_SYSTEM = -15,
+  /**
+   * A defect in the library, caught at the boundary.
+   */
+  SPSC_ERR_PANIC = -16,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum spsc_status spsc_status;
+#else
+typedef int32_t spsc_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Who has a role.
+ */
+enum spsc_role_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Nobody ever had.
+   */
+  SPSC_ROLE_NEVER = 0,
+  /**
+   * A live handle.
+   */
+  SPSC_ROLE_ATTACHED = 1,
+  /**
+   * Nobody since the last one closed.
+   */
+  SPSC_ROLE_CLOSED = 2,
+  /**
+   * Nobody since the last one's process died.
+   */
+  SPSC_ROLE_DEAD = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum spsc_role_state spsc_role_state;
+#else
+typedef int32_t spsc_role_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * An open ring, or one process's handle on it.
+ *
+ * Thread: at any time at most one producer and one consumer per ring, in any processes. Two
+ * threads may share one handle, one producing and one consuming, or use one handle each.
+ *
+ * Needs /dev/shm for named rings and /proc for all.
+ */
+typedef struct spsc_ring spsc_ring;
+
+/**
+ * What can be chosen when a ring is made. Fill it with spsc_options_init first.
+ */
+typedef struct {
+  /**
+   * The size of this struct in bytes, as the caller knows it.
+   */
+  size_t struct_size;
+  /**
+   * Permission bits of a named ring, less the process's umask. Default 0600.
+   */
+  uint32_t mode;
+  /**
+   * SPSC_REPLACE_STALE and SPSC_PREFAULT, or'ed. Default 0.
+   */
+  uint32_t flags;
+  /**
+   * The longest spin before a wait sleeps, in nanoseconds, on both sides of the ring: 0 for
+   * none, at most a second, or SPSC_SPIN_ADAPTIVE, the default.
+   */
+  uint64_t spin_ns;
+} spsc_options;
+
+/**
+ * What can be seen of one side of a ring.
+ */
+typedef struct {
+  /**
+   * Who has the role: an spsc_role_state.
+   */
+  int32_t state;
+  /**
+   * How many handles have taken it so far.
+   */
+  uint32_t generation;
+  /**
+   * The process of the last one, in its own PID namespace; 0 before the first. For people, not
+   * to decide by.
+   */
+  uint32_t pid;
+  /**
+   * 1 if it sleeps or is about to, else 0.
+   */
+  uint32_t parked;
+  /**
+   * Times that this handle went to sleep in this role.
+   */
+  uint64_t parks;
+  /**
+   * Times that this handle, in this role, woke the other side.
+   */
+  uint64_t wakes;
+  /**
+   * Waits of this handle in this role that spsc_wakeup_all ended.
+   */
+  uint64_t interruptions;
+} spsc_role_stats;
+
+/**
+ * What can be seen of a ring from outside, at one moment or nearly so.
+ */
+typedef struct {
+  /**
+   * Bytes that the ring holds at most.
+   */
+  uint64_t capacity;
+  /**
+   * Bytes ever published, modulo 2^64.
+   */
+  uint64_t head;
+  /**
+   * Bytes ever released, modulo 2^64.
+   */
+  uint64_t tail;
+  /**
+   * Bytes published and not yet released.
+   */
+  uint64_t available;
+  /**
+   * The side that writes.
+   */
+  spsc_role_stats producer;
+  /**
+   * The side that reads.
+   */
+  spsc_role_stats consumer;
+} spsc_stats_t;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Fills *options with the defaults: struct_size, mode 0600, no flags, SPSC_SPIN_ADAPTIVE.
+ *
+ * Thread: any. Blocks: no.
+ */
+spsc_status spsc_options_init(spsc_options *options);
+
+/**
+ * Makes a ring under a name and opens it.
+ *
+ * name: as for shm_open, with or without one leading slash.
+ * min_capacity: bytes; rounded up to a power of two that is at least a page.
+ * out_ring: the new handle, to be closed with spsc_close.
+ *
+ * The memory is reserved here and now, so that no later access can find it gone. The name appears
+ * when the ring is complete. It stays until spsc_unlink; the memory goes with the last process
+ * that has the ring open.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_INVALID_NAME, SPSC_ERR_ALREADY_EXISTS,
+ * SPSC_ERR_PERMISSION, SPSC_ERR_NO_SPACE, SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
+ *
+ * Thread: any. Blocks: no.
+ */
+spsc_status spsc_create(const char *name, size_t min_capacity, spsc_ring **out_ring);
+
+/**
+ * As spsc_create, with options.
+ *
+ * options: filled by spsc_options_init, then changed at will. Unknown flags, or a mode beyond
+ * 0777, give SPSC_ERR_INVALID_ARGUMENT.
+ *
+ * Thread: any. Blocks: no.
+ */
+spsc_status spsc_create_with(const char *name,
+                             size_t min_capacity,
+                             const spsc_options *options,
+                             spsc_ring **out_ring);
+
+/**
+ * Opens the ring of this name.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_INVALID_NAME, SPSC_ERR_NOT_FOUND,
+ * SPSC_ERR_PERMISSION, SPSC_ERR_NOT_READY, SPSC_ERR_NOT_A_RING, SPSC_ERR_VERSION,
+ * SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
+ *
+ * Thread: any. Blocks: no.
+ */
+spsc_status spsc_connect(const char *name, spsc_ring **out_ring);
+
+/**
+ * As spsc_connect, but waits for the name to appear and be ready, up to timeout_ns nanoseconds
+ * (SPSC_WAIT_FOREVER: without limit). With 0 it is spsc_connect; else SPSC_TIMEOUT stands for
+ * SPSC_ERR_NOT_FOUND and SPSC_ERR_NOT_READY.
+ *
+ * Thread: any. Blocks: yes; spsc_wakeup_all does not reach it.
+ */
+spsc_status spsc_connect_timeout(const char *name, uint64_t timeout_ns, spsc_ring **out_ring);
+
+/**
+ * Makes a ring without a name and opens it. Its memory is a memfd that is sealed against
+ * shrinking, growing and further seals: no other process can cut it short under a mapping. Pass
+ * spsc_fd to the other process, by fork or over a Unix socket, for spsc_connect_fd.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
+ *
+ * Thread: any. Blocks: no.
+ */
+spsc_status spsc_create_anonymous(size_t min_capacity, spsc_ring **out_ring);
+
+/**
+ * Opens the anonymous ring behind a descriptor. The descriptor is duplicated; the caller keeps
+ * its own. An object that is not sealed, as that of a named ring, gives SPSC_ERR_NOT_A_RING.
+ *
+ * Errors: as spsc_connect; SPSC_ERR_INVALID_ARGUMENT if fd is no open descriptor.
+ *
+ * Thread: any. Blocks: no.
+ */
+spsc_status spsc_connect_fd(int fd, spsc_ring **out_ring);
+
+/**
+ * The descriptor of the ring's memory, to hand to another process. It stays the handle's own, and
+ * is closed on exec. -1 if ring is NULL.
+ *
+ * Thread: any. Blocks: no.
+ */
+int spsc_fd(const spsc_ring *ring);
+
+/**
+ * Removes a name. Whoever has the ring open keeps it.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_INVALID_NAME, SPSC_ERR_NOT_FOUND,
+ * SPSC_ERR_PERMISSION, SPSC_ERR_SYSTEM.
+ *
+ * Thread: any. Blocks: no.
+ */
+spsc_status spsc_unlink(const char *name);
+
+/**
+ * Closes a handle: gives up its roles, wakes the other side, and unmaps the memory. Pointers from
+ * claims and peeks are invalid from here on. NULL does nothing.
+ *
+ * The other side reads all that was published and then gets SPSC_CLOSED. What was published and
+ * not released is kept for the next consumer; what was claimed and not published is gone.
+ *
+ * Thread: any, but no other may be in a call on the same handle, or begin one. Blocks: no.
+ */
+void spsc_close(spsc_ring *ring);
+
+/**
+ * Waits until want bytes are free, and claims them: contiguous, wherever they lie, and the
+ * caller's to write until they are published. A new claim replaces the old one.
+ *
+ * want: bytes, at most the capacity; 0 succeeds at once with a valid pointer.
+ * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
+ * out_data: valid until the bytes are published, the next claim, or spsc_close.
+ *
+ * The first claim makes this handle the ring's producer, until it is closed.
+ *
+ * Outcomes where it would have to wait: SPSC_TIMEOUT, SPSC_INTERRUPTED, SPSC_CLOSED,
+ * SPSC_PEER_DEAD. Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_TOO_LARGE, SPSC_ERR_ROLE_TAKEN,
+ * SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_SYSTEM. The earlier claim stands then.
+ *
+ * Thread: producer. Blocks: up to timeout_ns.
+ */
+spsc_status spsc_claim(spsc_ring *ring, size_t want, uint64_t timeout_ns, void **out_data);
+
+/**
+ * Waits until min bytes are free, and claims all that are: the way to amortise a call over many
+ * messages. As spsc_claim otherwise; min 0 takes what there is, be it nothing.
+ *
+ * out_len: bytes claimed, at least min.
+ *
+ * Thread: producer. Blocks: up to timeout_ns.
+ */
+spsc_status spsc_claim_some(spsc_ring *ring,
+                            size_t min,
+                            uint64_t timeout_ns,
+                            void **out_data,
+                            size_t *out_len);
+
+/**
+ * Makes the first n claimed bytes visible to the consumer, and wakes it if it sleeps. n may be
+ * less than was claimed; the rest stays claimed, so that several publishes may share one claim.
+ * 0 does nothing and succeeds.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if n is more than is claimed: nothing is
+ * published then.
+ *
+ * Thread: producer. Blocks: no.
+ */
+spsc_status spsc_publish(spsc_ring *ring, size_t n);
+
+/**
+ * Waits until need bytes are free. Claims nothing, but makes this handle the producer. Outcomes
+ * and errors as spsc_claim.
+ *
+ * Thread: producer. Blocks: up to timeout_ns.
+ */
+spsc_status spsc_wait_for_space(spsc_ring *ring, size_t need, uint64_t timeout_ns);
+
+/**
+ * Waits until want bytes are there, and returns them: contiguous, wherever they lie, and the
+ * caller's to read until they are released. They need not have been published in one piece.
+ *
+ * want: bytes, at most the capacity; 0 succeeds at once with a valid pointer.
+ * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
+ * out_data: valid until the bytes are released or spsc_close. What lies there is the other
+ * process's to change at any time, should it break the rules: copy before you validate.
+ *
+ * The first peek makes this handle the ring's consumer, until it is closed.
+ *
+ * Outcomes where it would have to wait: SPSC_TIMEOUT, SPSC_INTERRUPTED, SPSC_CLOSED,
+ * SPSC_PEER_DEAD. Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_TOO_LARGE, SPSC_ERR_ROLE_TAKEN,
+ * SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_SYSTEM. The earlier peek stands then.
+ *
+ * Thread: consumer. Blocks: up to timeout_ns.
+ */
+spsc_status spsc_peek(spsc_ring *ring, size_t want, uint64_t timeout_ns, const void **out_data);
+
+/**
+ * Waits until min bytes are there, and returns all that are: the way to amortise a call over many
+ * messages. As spsc_peek otherwise; min 0 takes what there is, be it nothing.
+ *
+ * out_len: bytes returned, at least min.
+ *
+ * Thread: consumer. Blocks: up to timeout_ns.
+ */
+spsc_status spsc_peek_some(spsc_ring *ring,
+                           size_t min,
+                           uint64_t timeout_ns,
+                           const void **out_data,
+                           size_t *out_len);
+
+/**
+ * Consumes the first n peeked bytes, which the producer may then write over, and wakes it if it
+ * sleeps. n may be less than was peeked; the rest stays peeked. 0 does nothing and succeeds.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if n is more than is peeked: nothing is
+ * released then.
+ *
+ * Thread: consumer. Blocks: no.
+ */
+spsc_status spsc_release(spsc_ring *ring, size_t n);
+
+/**
+ * Waits until need bytes are there. Peeks nothing, but makes this handle the consumer. Outcomes
+ * and errors as spsc_peek.
+ *
+ * Thread: consumer. Blocks: up to timeout_ns.
+ */
+spsc_status spsc_wait_for_data(spsc_ring *ring, size_t need, uint64_t timeout_ns);
+
+/**
+ * Interrupts the current wait of both sides, in every process, or where a side is not waiting its
+ * next one: it ends with SPSC_INTERRUPTED, unless what it waits for is there. Each call interrupts
+ * each attached handle's waits once; calls that meet the same wait are one. It can't be lost in
+ * the moment between a caller's own check and its wait. A call with timeout_ns 0 does not wait,
+ * and neither is interrupted nor uses an interruption up.
+ *
+ * Thread: any. Blocks: no.
+ */
+spsc_status spsc_wakeup_all(spsc_ring *ring);
+
+/**
+ * Bytes published and not yet released. 0 if ring is NULL.
+ *
+ * Thread: any. Blocks: no.
+ */
+uint64_t spsc_available(const spsc_ring *ring);
+
+/**
+ * Bytes that the ring holds at most. 0 if ring is NULL.
+ *
+ * Thread: any. Blocks: no.
+ */
+uint64_t spsc_capacity(const spsc_ring *ring);
+
+/**
+ * What can be seen of the ring from outside.
+ *
+ * Thread: any. Blocks: no.
+ */
+spsc_status spsc_stats(const spsc_ring *ring, spsc_stats_t *out_stats);
+
+/**
+ * Writes what spsc_stats says to the standard error stream, in one line that begins with prefix.
+ *
+ * Thread: any. Blocks: as a write to the standard error stream does.
+ */
+spsc_status spsc_debug_dump(const spsc_ring *ring, const char *prefix);
+
+/**
+ * What a status means, in a few English words: static text, never NULL, whatever the number.
+ *
+ * Thread: any. Blocks: no.
+ */
+const char *spsc_status_string(int32_t status);
+
+/**
+ * The library's version, MAJOR<<16 | MINOR<<8 | PATCH: SPSC_VERSION_NUMBER of the header that
+ * belongs to it.
+ *
+ * Thread: any. Blocks: no.
+ */
+uint32_t spsc_version(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* SPSC_SHM_H */

@@ -1,0 +1,284 @@
+//! One side of the ring, as a position in the stream: the whole lock-free algorithm, without any
+//! memory but the control block.
+//!
+//! Producer and consumer are mirror images. Each owns a counter, and may go as far as the other's
+//! counter lets it: the consumer up to `head`, the producer up to `tail + capacity`. With that
+//! bound, claim is peek and publish is release.
+
+use crate::layout::{Control, ParkWord};
+use crate::park::{self, Tally, Wait, Waiter};
+use crate::role::{self, Locks, Role};
+use crate::status::{Result, Status};
+use crate::sync::{AtomicU64, Ordering};
+use crate::sys::barrier;
+use std::marker::PhantomData;
+
+/// What differs between the two sides.
+pub(crate) trait Side {
+    const ROLE: Role;
+    /// The counter that this side advances.
+    fn own(control: &Control) -> &AtomicU64;
+    /// The counter of the other side.
+    fn other(control: &Control) -> &AtomicU64;
+    /// Where this side sleeps.
+    fn park(control: &Control) -> &ParkWord;
+    /// Where the other side sleeps.
+    fn other_park(control: &Control) -> &ParkWord;
+    /// How far beyond the other's counter this side may go.
+    fn lead(capacity: u64) -> u64;
+}
+
+/// The side that writes.
+#[derive(Debug)]
+pub(crate) struct Tx;
+
+impl Side for Tx {
+    const ROLE: Role = Role::Producer;
+
+    #[inline(always)]
+    fn own(control: &Control) -> &AtomicU64 {
+        &control.head
+    }
+
+    #[inline(always)]
+    fn other(control: &Control) -> &AtomicU64 {
+        &control.tail
+    }
+
+    #[inline(always)]
+    fn park(control: &Control) -> &ParkWord {
+        &control.producer_park
+    }
+
+    #[inline(always)]
+    fn other_park(control: &Control) -> &ParkWord {
+        &control.consumer_park
+    }
+
+    #[inline(always)]
+    fn lead(capacity: u64) -> u64 {
+        capacity
+    }
+}
+
+/// The side that reads.
+#[derive(Debug)]
+pub(crate) struct Rx;
+
+impl Side for Rx {
+    const ROLE: Role = Role::Consumer;
+
+    #[inline(always)]
+    fn own(control: &Control) -> &AtomicU64 {
+        &control.tail
+    }
+
+    #[inline(always)]
+    fn other(control: &Control) -> &AtomicU64 {
+        &control.head
+    }
+
+    #[inline(always)]
+    fn park(control: &Control) -> &ParkWord {
+        &control.consumer_park
+    }
+
+    #[inline(always)]
+    fn other_park(control: &Control) -> &ParkWord {
+        &control.producer_park
+    }
+
+    #[inline(always)]
+    fn lead(_capacity: u64) -> u64 {
+        0
+    }
+}
+
+/// What a cursor works on and does not own.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<'a> {
+    pub control: &'a Control,
+    /// The handle's locks.
+    pub locks: &'a dyn Locks,
+    /// What this side of the handle has been through.
+    pub tally: &'a Tally,
+}
+
+/// A position in the stream, and how far it may move.
+///
+/// Invariant: `granted <= bound - own <= capacity` (wrapping), whatever the other process writes.
+/// Until the role is taken all three are 0, so that the fast paths find no room and nothing to
+/// advance over, and need not ask for the role.
+#[derive(Debug)]
+pub(crate) struct Cursor<S> {
+    /// This side's counter: bytes since the ring was made.
+    own: u64,
+    /// How far `own` may go, by what was last seen of the other side's counter.
+    bound: u64,
+    /// Bytes from `own` on that were handed out by the last `acquire` and not advanced over.
+    granted: u64,
+    /// Bytes of data in the ring, a power of two.
+    capacity: u64,
+    /// Whether the light half of the barrier is enough in this process.
+    registered: bool,
+    attached: bool,
+    waiter: Waiter,
+    side: PhantomData<S>,
+}
+
+impl<S: Side> Cursor<S> {
+    /// A cursor for a handle that does not have the role yet.
+    pub(crate) fn new(control: &Control, capacity: u64, spin_ns: u64) -> Self {
+        Self {
+            own: 0,
+            bound: 0,
+            granted: 0,
+            capacity,
+            registered: false,
+            attached: false,
+            waiter: Waiter::new(control, spin_ns),
+            side: PhantomData,
+        }
+    }
+
+    /// Bytes that this side could move over, by what it last saw.
+    #[inline(always)]
+    fn room(&self) -> u64 {
+        self.bound.wrapping_sub(self.own)
+    }
+
+    /// Where in the data area the position lies.
+    #[inline(always)]
+    pub(crate) fn offset(&self) -> usize {
+        (self.own & (self.capacity - 1)) as usize
+    }
+
+    /// Grants `want` bytes from the position on, waiting for them if need be. On failure the last
+    /// grant stands.
+    #[inline(always)]
+    pub(crate) fn acquire(&mut self, shared: Shared<'_>, want: u64, timeout_ns: u64) -> Result<()> {
+        self.wait_for(shared, want, timeout_ns)?;
+        self.granted = want;
+        Ok(())
+    }
+
+    /// Grants all that there is now, once there are `min` bytes; says how much.
+    #[inline]
+    pub(crate) fn acquire_some(
+        &mut self,
+        shared: Shared<'_>,
+        min: u64,
+        timeout_ns: u64,
+    ) -> Result<u64> {
+        self.attach(shared)?;
+        self.refresh(shared.control)?;
+        self.wait_for(shared, min, timeout_ns)?;
+        self.granted = self.room();
+        Ok(self.granted)
+    }
+
+    /// Waits until this side could move over `need` bytes. Grants nothing.
+    #[inline(always)]
+    pub(crate) fn wait_for(
+        &mut self,
+        shared: Shared<'_>,
+        need: u64,
+        timeout_ns: u64,
+    ) -> Result<()> {
+        if need <= self.room() { Ok(()) } else { self.wait_slow(shared, need, timeout_ns) }
+    }
+
+    /// Possibly not enough: look. Really not enough: wait.
+    #[inline(never)]
+    fn wait_slow(&mut self, shared: Shared<'_>, need: u64, timeout_ns: u64) -> Result<()> {
+        if need > self.capacity {
+            return Err(Status::TooLarge.into());
+        }
+        self.attach(shared)?;
+        if need <= self.refresh(shared.control)? {
+            return Ok(());
+        }
+        let Self { own, bound, capacity, waiter, .. } = self;
+        let wait = Wait {
+            control: shared.control,
+            locks: shared.locks,
+            tally: shared.tally,
+            role: S::ROLE,
+            word: S::park(shared.control),
+            wanted: own.wrapping_add(need).wrapping_sub(S::lead(*capacity)),
+            timeout_ns,
+        };
+        waiter.wait(&wait, &mut || {
+            *bound = look::<S>(shared.control, *own, *bound, *capacity)?;
+            Ok(need <= bound.wrapping_sub(*own))
+        })
+    }
+
+    /// Looks at the other side's counter, and says how much room there is.
+    fn refresh(&mut self, control: &Control) -> Result<u64> {
+        self.bound = look::<S>(control, self.own, self.bound, self.capacity)?;
+        Ok(self.room())
+    }
+
+    /// Moves the position over the first `n` granted bytes: they are the other side's now.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, shared: Shared<'_>, n: u64) -> Result<()> {
+        // One comparison for both: 0 wraps to the largest number there is.
+        if n.wrapping_sub(1) >= self.granted {
+            return if n == 0 { Ok(()) } else { Err(Status::Misuse.into()) };
+        }
+        self.granted -= n;
+        self.own = self.own.wrapping_add(n);
+        // counter: pairs with the Acquire load in `look`.
+        S::own(shared.control).store(self.own, Ordering::Release);
+        // park: pairs with the heavy barrier in `Waiter::sleep`.
+        park::notify(S::other_park(shared.control), self.own, self.registered, &shared.tally.wakes);
+        Ok(())
+    }
+
+    /// Takes the role, if this handle does not have it: goes on where the stream stands.
+    fn attach(&mut self, shared: Shared<'_>) -> Result<()> {
+        if self.attached {
+            return Ok(());
+        }
+        let control = shared.control;
+        let (own, bound) = role::attach(control, shared.locks, S::ROLE, || {
+            // Whoever had the role before is gone: its counter stands still, the other moves.
+            let own = S::own(control).load(Ordering::Acquire);
+            Ok((own, look::<S>(control, own, own, self.capacity)?))
+        })?;
+        (self.own, self.bound, self.granted) = (own, bound, 0);
+        self.registered = barrier::register();
+        self.waiter.attached();
+        self.attached = true;
+        Ok(())
+    }
+
+    /// Gives the role up, and tells the other side.
+    pub(crate) fn detach(&mut self, shared: Shared<'_>) {
+        if self.attached {
+            role::detach(shared.control, shared.locks, S::ROLE);
+            park::rouse(S::other_park(shared.control));
+            self.forget_role(shared.control);
+        }
+    }
+
+    /// Back to the state of a handle that has just connected: after `detach`, and in a forked
+    /// child, where the role is the parent's.
+    pub(crate) fn forget_role(&mut self, control: &Control) {
+        (self.own, self.bound, self.granted) = (0, 0, 0);
+        self.attached = false;
+        self.waiter.reset(control);
+    }
+}
+
+/// The bound that the other side's counter gives, if that is one it can have got to: not behind
+/// what was seen of it, nor further than this side's counter allows. One comparison of distances
+/// from `own` says both, wherever the counters have wrapped.
+#[inline(always)]
+fn look<S: Side>(control: &Control, own: u64, bound: u64, capacity: u64) -> Result<u64> {
+    // counter: pairs with the Release store in `advance`.
+    let seen = S::other(control).load(Ordering::Acquire).wrapping_add(S::lead(capacity));
+    let (room, before) = (seen.wrapping_sub(own), bound.wrapping_sub(own));
+    if before <= room && room <= capacity { Ok(seen) } else { Err(Status::Corrupt.into()) }
+}

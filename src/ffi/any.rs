@@ -1,0 +1,130 @@
+//! What any thread may ask of a ring.
+
+use super::guard::{bytes, guard, guard_or, handle, place};
+use super::types::{spsc_ring, spsc_stats_t, spsc_status};
+use crate::handle::{RoleStats, Stats};
+use crate::status::Status;
+use std::ffi::{CStr, c_char};
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+
+/// Interrupts the current wait of both sides, in every process, or where a side is not waiting its
+/// next one: it ends with SPSC_INTERRUPTED, unless what it waits for is there. Each call interrupts
+/// each attached handle's waits once; calls that meet the same wait are one. It can't be lost in
+/// the moment between a caller's own check and its wait. A call with timeout_ns 0 does not wait,
+/// and neither is interrupted nor uses an interruption up.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_wakeup_all(ring: *mut spsc_ring) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or an open handle.
+        unsafe { handle(ring)? }.wakeup_all();
+        Ok(())
+    })
+}
+
+/// Bytes published and not yet released. 0 if ring is NULL.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_available(ring: *const spsc_ring) -> u64 {
+    // SAFETY: a caller passes NULL or an open handle.
+    guard_or(0, || unsafe { handle(ring) }.map_or(0, |handle| handle.available()))
+}
+
+/// Bytes that the ring holds at most. 0 if ring is NULL.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_capacity(ring: *const spsc_ring) -> u64 {
+    // SAFETY: a caller passes NULL or an open handle.
+    guard_or(0, || unsafe { handle(ring) }.map_or(0, |handle| handle.capacity()))
+}
+
+/// What can be seen of the ring from outside.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_stats(
+    ring: *const spsc_ring,
+    out_stats: *mut spsc_stats_t,
+) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or what the types say.
+        let (handle, out) = unsafe { (handle(ring)?, place(out_stats)?) };
+        out.write(handle.stats().into());
+        Ok(())
+    })
+}
+
+/// Writes what spsc_stats says to the standard error stream, in one line that begins with prefix.
+///
+/// Thread: any. Blocks: as a write to the standard error stream does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_debug_dump(
+    ring: *const spsc_ring,
+    prefix: *const c_char,
+) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or what the types say.
+        let (handle, prefix) = unsafe { (handle(ring)?, bytes(prefix)?) };
+        // On the stack, as memory may be what is short; a long prefix is cut. One write, so that
+        // the lines of several processes don't mix. A closed stream is no error of the ring's.
+        let mut line = std::io::Cursor::new([0; 1024]);
+        let _ = line.write_all(&prefix[..prefix.len().min(512)]);
+        let _ = writeln!(line, "{}", Dump(handle.stats()));
+        let used = line.position() as usize;
+        let _ = std::io::stderr().write_all(&line.get_ref()[..used]);
+        Ok(())
+    })
+}
+
+struct Dump(Stats);
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stats { capacity, head, tail, available, producer, consumer } = &self.0;
+        write!(f, "capacity={capacity} head={head} tail={tail} available={available}")?;
+        let role = |f: &mut fmt::Formatter<'_>, name: &str, role: &RoleStats| {
+            let RoleStats { state, generation, pid, parked, parks, wakes, interruptions } = role;
+            write!(f, " {name}={state:?} pid={pid} generation={generation} parked={parked}")?;
+            write!(f, " parks={parks} wakes={wakes} interruptions={interruptions}")
+        };
+        role(f, "producer", producer)?;
+        f.write_char(';')?;
+        role(f, "consumer", consumer)
+    }
+}
+
+/// What a status means, in a few English words: static text, never NULL, whatever the number.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub extern "C" fn spsc_status_string(status: i32) -> *const c_char {
+    let text: &'static CStr = match status {
+        0 => c"success",
+        number => Status::from_number(number).map_or(c"unknown status", Status::text),
+    };
+    text.as_ptr()
+}
+
+/// The library's version, MAJOR<<16 | MINOR<<8 | PATCH: SPSC_VERSION_NUMBER of the header that
+/// belongs to it.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub extern "C" fn spsc_version() -> u32 {
+    const VERSION: u32 = number(env!("CARGO_PKG_VERSION_MAJOR")) << 16
+        | number(env!("CARGO_PKG_VERSION_MINOR")) << 8
+        | number(env!("CARGO_PKG_VERSION_PATCH"));
+    VERSION
+}
+
+/// A decimal number, at compile time.
+const fn number(digits: &str) -> u32 {
+    match u32::from_str_radix(digits, 10) {
+        Ok(number) => number,
+        Err(_) => panic!("a version number is a number"),
+    }
+}

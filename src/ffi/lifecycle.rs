@@ -1,0 +1,237 @@
+//! Making, opening, handing over and closing rings.
+
+use super::guard::{bytes, guard, guard_or, handle, place};
+use super::types::{
+    NO_DESCRIPTOR, SPSC_PREFAULT, SPSC_REPLACE_STALE, SPSC_SPIN_ADAPTIVE, spsc_options, spsc_ring,
+    spsc_status,
+};
+use crate::handle::Handle;
+use crate::segment::{Choices, Segment};
+use crate::status::{Result, Status};
+use std::ffi::{c_char, c_int};
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+
+static DEFAULTS: spsc_options = spsc_options {
+    struct_size: size_of::<spsc_options>(),
+    mode: 0o600,
+    flags: 0,
+    spin_ns: SPSC_SPIN_ADAPTIVE,
+};
+
+fn choices(options: &spsc_options) -> Result<Choices> {
+    let known = SPSC_REPLACE_STALE | SPSC_PREFAULT;
+    if options.flags & !known != 0 || options.mode & !0o777 != 0 {
+        return Err(Status::InvalidArgument.into());
+    }
+    Ok(Choices {
+        mode: options.mode,
+        replace_stale: options.flags & SPSC_REPLACE_STALE != 0,
+        prefault: options.flags & SPSC_PREFAULT != 0,
+        spin_ns: options.spin_ns,
+    })
+}
+
+/// The options of a caller who may know more fields than we do: then they must be zero.
+///
+/// # Safety
+/// `options` is NULL, or valid for reading as many bytes as its `struct_size` says.
+unsafe fn read_options(options: *const spsc_options) -> Result<Choices> {
+    const LARGEST: usize = 4096;
+    let invalid = Err(Status::InvalidArgument.into());
+    if options.is_null() {
+        return invalid;
+    }
+    // SAFETY: the caller's promise; `struct_size` is the first field of every version.
+    let size = unsafe { options.cast::<usize>().read() };
+    if !(size_of::<spsc_options>()..=LARGEST).contains(&size) {
+        return invalid;
+    }
+    // SAFETY: the caller's promise: the struct is at least as long as ours.
+    let (known, more) = unsafe {
+        let end = options.add(1).cast::<u8>();
+        (options.read(), std::slice::from_raw_parts(end, size - size_of::<spsc_options>()))
+    };
+    if more.iter().any(|byte| *byte != 0) {
+        return invalid;
+    }
+    choices(&known)
+}
+
+fn hand_out(out: &mut MaybeUninit<*mut spsc_ring>, handle: Box<Handle>) {
+    out.write(Box::into_raw(handle).cast());
+}
+
+/// Fills *options with the defaults: struct_size, mode 0600, no flags, SPSC_SPIN_ADAPTIVE.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_options_init(options: *mut spsc_options) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or a place for options.
+        unsafe { place(options)? }.write(DEFAULTS);
+        Ok(())
+    })
+}
+
+/// Makes a ring under a name and opens it.
+///
+/// name: as for shm_open, with or without one leading slash.
+/// min_capacity: bytes; rounded up to a power of two that is at least a page.
+/// out_ring: the new handle, to be closed with spsc_close.
+///
+/// The memory is reserved here and now, so that no later access can find it gone. The name appears
+/// when the ring is complete. It stays until spsc_unlink; the memory goes with the last process
+/// that has the ring open.
+///
+/// Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_INVALID_NAME, SPSC_ERR_ALREADY_EXISTS,
+/// SPSC_ERR_PERMISSION, SPSC_ERR_NO_SPACE, SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_create(
+    name: *const c_char,
+    min_capacity: usize,
+    out_ring: *mut *mut spsc_ring,
+) -> spsc_status {
+    // SAFETY: as the caller's of this function.
+    unsafe { spsc_create_with(name, min_capacity, &raw const DEFAULTS, out_ring) }
+}
+
+/// As spsc_create, with options.
+///
+/// options: filled by spsc_options_init, then changed at will. Unknown flags, or a mode beyond
+/// 0777, give SPSC_ERR_INVALID_ARGUMENT.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_create_with(
+    name: *const c_char,
+    min_capacity: usize,
+    options: *const spsc_options,
+    out_ring: *mut *mut spsc_ring,
+) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or what the parameters' types say, valid during the call.
+        let (name, choices, out) =
+            unsafe { (bytes(name)?, read_options(options)?, place(out_ring)?) };
+        hand_out(out, Handle::create(name, min_capacity as u64, &choices)?);
+        Ok(())
+    })
+}
+
+/// Opens the ring of this name.
+///
+/// Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_INVALID_NAME, SPSC_ERR_NOT_FOUND,
+/// SPSC_ERR_PERMISSION, SPSC_ERR_NOT_READY, SPSC_ERR_NOT_A_RING, SPSC_ERR_VERSION,
+/// SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_connect(
+    name: *const c_char,
+    out_ring: *mut *mut spsc_ring,
+) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or what the parameters' types say, valid during the call.
+        let (name, out) = unsafe { (bytes(name)?, place(out_ring)?) };
+        hand_out(out, Handle::connect(name)?);
+        Ok(())
+    })
+}
+
+/// As spsc_connect, but waits for the name to appear and be ready, up to timeout_ns nanoseconds
+/// (SPSC_WAIT_FOREVER: without limit). With 0 it is spsc_connect; else SPSC_TIMEOUT stands for
+/// SPSC_ERR_NOT_FOUND and SPSC_ERR_NOT_READY.
+///
+/// Thread: any. Blocks: yes; spsc_wakeup_all does not reach it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_connect_timeout(
+    name: *const c_char,
+    timeout_ns: u64,
+    out_ring: *mut *mut spsc_ring,
+) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or what the parameters' types say, valid during the call.
+        let (name, out) = unsafe { (bytes(name)?, place(out_ring)?) };
+        hand_out(out, Handle::connect_timeout(name, timeout_ns)?);
+        Ok(())
+    })
+}
+
+/// Makes a ring without a name and opens it. Its memory is a memfd that is sealed against
+/// shrinking, growing and further seals: no other process can cut it short under a mapping. Pass
+/// spsc_fd to the other process, by fork or over a Unix socket, for spsc_connect_fd.
+///
+/// Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_create_anonymous(
+    min_capacity: usize,
+    out_ring: *mut *mut spsc_ring,
+) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or a place for a handle.
+        let out = unsafe { place(out_ring)? };
+        hand_out(out, Handle::create_anonymous(min_capacity as u64, &choices(&DEFAULTS)?)?);
+        Ok(())
+    })
+}
+
+/// Opens the anonymous ring behind a descriptor. The descriptor is duplicated; the caller keeps
+/// its own. An object that is not sealed, as that of a named ring, gives SPSC_ERR_NOT_A_RING.
+///
+/// Errors: as spsc_connect; SPSC_ERR_INVALID_ARGUMENT if fd is no open descriptor.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_connect_fd(fd: c_int, out_ring: *mut *mut spsc_ring) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or a place for a handle.
+        let out = unsafe { place(out_ring)? };
+        hand_out(out, Handle::connect_fd(fd)?);
+        Ok(())
+    })
+}
+
+/// The descriptor of the ring's memory, to hand to another process. It stays the handle's own, and
+/// is closed on exec. -1 if ring is NULL.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_fd(ring: *const spsc_ring) -> c_int {
+    guard_or(NO_DESCRIPTOR, || {
+        // SAFETY: a caller passes NULL or an open handle.
+        unsafe { handle(ring) }.map_or(NO_DESCRIPTOR, |handle| handle.file().as_raw_fd())
+    })
+}
+
+/// Removes a name. Whoever has the ring open keeps it.
+///
+/// Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_INVALID_NAME, SPSC_ERR_NOT_FOUND,
+/// SPSC_ERR_PERMISSION, SPSC_ERR_SYSTEM.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_unlink(name: *const c_char) -> spsc_status {
+    // SAFETY: a caller passes NULL or a string.
+    guard(|| Segment::unlink(unsafe { bytes(name)? }))
+}
+
+/// Closes a handle: gives up its roles, wakes the other side, and unmaps the memory. Pointers from
+/// claims and peeks are invalid from here on. NULL does nothing.
+///
+/// The other side reads all that was published and then gets SPSC_CLOSED. What was published and
+/// not released is kept for the next consumer; what was claimed and not published is gone.
+///
+/// Thread: any, but no other may be in a call on the same handle, or begin one. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_close(ring: *mut spsc_ring) {
+    guard_or((), || {
+        if !ring.is_null() {
+            // SAFETY: the handle came out of `hand_out`, and the caller gives it up.
+            drop(unsafe { Box::from_raw(ring.cast::<Handle>()) });
+        }
+    });
+}

@@ -1,0 +1,97 @@
+//! The producer's functions.
+
+use super::guard::{guard, handle, place};
+use super::types::{spsc_ring, spsc_status};
+use crate::cursor::Tx;
+use crate::handle::Lane;
+use crate::status::Result;
+use std::ffi::c_void;
+
+/// # Safety
+/// `ring` is NULL or an open handle, and this is the only thread that produces with it.
+#[inline(always)]
+unsafe fn lane<'a>(ring: *mut spsc_ring) -> Result<Lane<'a, Tx>> {
+    // SAFETY: the caller's promise.
+    unsafe { Ok(handle(ring)?.producer()) }
+}
+
+/// Waits until want bytes are free, and claims them: contiguous, wherever they lie, and the
+/// caller's to write until they are published. A new claim replaces the old one.
+///
+/// want: bytes, at most the capacity; 0 succeeds at once with a valid pointer.
+/// timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
+/// out_data: valid until the bytes are published, the next claim, or spsc_close.
+///
+/// The first claim makes this handle the ring's producer, until it is closed.
+///
+/// Outcomes where it would have to wait: SPSC_TIMEOUT, SPSC_INTERRUPTED, SPSC_CLOSED,
+/// SPSC_PEER_DEAD. Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_TOO_LARGE, SPSC_ERR_ROLE_TAKEN,
+/// SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_SYSTEM. The earlier claim stands then.
+///
+/// Thread: producer. Blocks: up to timeout_ns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_claim(
+    ring: *mut spsc_ring,
+    want: usize,
+    timeout_ns: u64,
+    out_data: *mut *mut c_void,
+) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
+        let (mut lane, out) = unsafe { (lane(ring)?, place(out_data)?) };
+        out.write(lane.acquire(want as u64, timeout_ns)?.as_ptr().cast());
+        Ok(())
+    })
+}
+
+/// Waits until min bytes are free, and claims all that are: the way to amortise a call over many
+/// messages. As spsc_claim otherwise; min 0 takes what there is, be it nothing.
+///
+/// out_len: bytes claimed, at least min.
+///
+/// Thread: producer. Blocks: up to timeout_ns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_claim_some(
+    ring: *mut spsc_ring,
+    min: usize,
+    timeout_ns: u64,
+    out_data: *mut *mut c_void,
+    out_len: *mut usize,
+) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
+        let (mut lane, out, out_len) = unsafe { (lane(ring)?, place(out_data)?, place(out_len)?) };
+        let (data, len) = lane.acquire_some(min as u64, timeout_ns)?;
+        out.write(data.as_ptr().cast());
+        out_len.write(len as usize);
+        Ok(())
+    })
+}
+
+/// Makes the first n claimed bytes visible to the consumer, and wakes it if it sleeps. n may be
+/// less than was claimed; the rest stays claimed, so that several publishes may share one claim.
+/// 0 does nothing and succeeds.
+///
+/// Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if n is more than is claimed: nothing is
+/// published then.
+///
+/// Thread: producer. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_publish(ring: *mut spsc_ring, n: usize) -> spsc_status {
+    // SAFETY: a caller passes NULL or an open handle, from the one producer thread.
+    guard(|| unsafe { lane(ring)? }.advance(n as u64))
+}
+
+/// Waits until need bytes are free. Claims nothing, but makes this handle the producer. Outcomes
+/// and errors as spsc_claim.
+///
+/// Thread: producer. Blocks: up to timeout_ns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_wait_for_space(
+    ring: *mut spsc_ring,
+    need: usize,
+    timeout_ns: u64,
+) -> spsc_status {
+    // SAFETY: a caller passes NULL or an open handle, from the one producer thread.
+    guard(|| unsafe { lane(ring)? }.wait_for(need as u64, timeout_ns))
+}

@@ -1,0 +1,217 @@
+//! What crosses the C boundary beside pointers and numbers.
+#![allow(non_camel_case_types, reason = "the names are those of the C interface")]
+
+use crate::handle::{Handle, RoleState, RoleStats, Stats};
+use crate::status::Status;
+use std::ffi::c_int;
+
+/// An open ring, or one process's handle on it.
+///
+/// Thread: at any time at most one producer and one consumer per ring, in any processes. Two
+/// threads may share one handle, one producing and one consuming, or use one handle each.
+///
+/// Needs /dev/shm for named rings and /proc for all.
+pub struct spsc_ring(pub(super) Handle);
+
+/// How a call ended. 0 is success; positive values are outcomes of a wait, in which nothing is
+/// wrong; negative values are errors. Numbers are append-only. Outputs are written only on
+/// SPSC_OK. After an error that came from the operating system, errno holds its number.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum spsc_status {
+    /// Done.
+    SPSC_OK = 0,
+    /// The time ran out first.
+    SPSC_TIMEOUT = 1,
+    /// spsc_wakeup_all was called.
+    SPSC_INTERRUPTED = 2,
+    /// The other side closed its handle, and what is asked for can't come until a new peer
+    /// attaches.
+    SPSC_CLOSED = 3,
+    /// The other side's process died without closing. Reported within 250 ms of the death.
+    SPSC_PEER_DEAD = 4,
+    /// A NULL where none is allowed, a bad descriptor or option, or a capacity that can't be
+    /// represented.
+    SPSC_ERR_INVALID_ARGUMENT = -1,
+    /// A name that is empty, too long (over 255 bytes), "." or "..", or has a slash other than one
+    /// leading.
+    SPSC_ERR_INVALID_NAME = -2,
+    /// Create: the name is taken.
+    SPSC_ERR_ALREADY_EXISTS = -3,
+    /// Connect, unlink: no such name.
+    SPSC_ERR_NOT_FOUND = -4,
+    /// The operating system refused access.
+    SPSC_ERR_PERMISSION = -5,
+    /// The shared-memory file system can't hold the ring.
+    SPSC_ERR_NO_SPACE = -6,
+    /// Out of memory, address space or file descriptors.
+    SPSC_ERR_NO_MEMORY = -7,
+    /// Connect: the creator has not finished. First claim or peek: the ring was replaced under its
+    /// name since this handle connected; close the handle and connect again.
+    SPSC_ERR_NOT_READY = -8,
+    /// Connect: wrong magic, or sizes that don't fit the object, or a descriptor whose object is
+    /// not sealed.
+    SPSC_ERR_NOT_A_RING = -9,
+    /// Connect: another layout version.
+    SPSC_ERR_VERSION = -10,
+    /// Another live handle is already the producer (or the consumer).
+    SPSC_ERR_ROLE_TAKEN = -11,
+    /// More than the capacity: could never be satisfied.
+    SPSC_ERR_TOO_LARGE = -12,
+    /// Publish of more than is claimed, or release of more than is peeked; nothing changed.
+    SPSC_ERR_MISUSE = -13,
+    /// The shared counters contradict each other; nothing was touched.
+    SPSC_ERR_CORRUPT = -14,
+    /// Any other operating-system error; see errno.
+    SPSC_ERR_SYSTEM = -15,
+    /// A defect in the library, caught at the boundary.
+    SPSC_ERR_PANIC = -16,
+}
+
+impl From<Status> for spsc_status {
+    #[inline]
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Timeout => Self::SPSC_TIMEOUT,
+            Status::Interrupted => Self::SPSC_INTERRUPTED,
+            Status::Closed => Self::SPSC_CLOSED,
+            Status::PeerDead => Self::SPSC_PEER_DEAD,
+            Status::InvalidArgument => Self::SPSC_ERR_INVALID_ARGUMENT,
+            Status::InvalidName => Self::SPSC_ERR_INVALID_NAME,
+            Status::AlreadyExists => Self::SPSC_ERR_ALREADY_EXISTS,
+            Status::NotFound => Self::SPSC_ERR_NOT_FOUND,
+            Status::Permission => Self::SPSC_ERR_PERMISSION,
+            Status::NoSpace => Self::SPSC_ERR_NO_SPACE,
+            Status::NoMemory => Self::SPSC_ERR_NO_MEMORY,
+            Status::NotReady => Self::SPSC_ERR_NOT_READY,
+            Status::NotARing => Self::SPSC_ERR_NOT_A_RING,
+            Status::Version => Self::SPSC_ERR_VERSION,
+            Status::RoleTaken => Self::SPSC_ERR_ROLE_TAKEN,
+            Status::TooLarge => Self::SPSC_ERR_TOO_LARGE,
+            Status::Misuse => Self::SPSC_ERR_MISUSE,
+            Status::Corrupt => Self::SPSC_ERR_CORRUPT,
+            Status::System => Self::SPSC_ERR_SYSTEM,
+            Status::Panic => Self::SPSC_ERR_PANIC,
+        }
+    }
+}
+
+/// A timeout_ns without limit.
+pub const SPSC_WAIT_FOREVER: u64 = u64::MAX;
+
+/// A spin_ns that leaves the time to the library: as long as recent waits suggest, at most 50 µs,
+/// and not at all where the process may run on one CPU only.
+pub const SPSC_SPIN_ADAPTIVE: u64 = u64::MAX;
+
+/// Flag of spsc_options: if a ring of the same name has no live producer, no live consumer, and no
+/// live creator, replace it. A ring in use is never replaced, nor an object that is no ring:
+/// SPSC_ERR_ALREADY_EXISTS.
+pub const SPSC_REPLACE_STALE: u32 = 1;
+
+/// Flag of spsc_options: enter all pages into the creator's page tables at once, so that the first
+/// lap takes no page faults.
+pub const SPSC_PREFAULT: u32 = 2;
+
+/// What can be chosen when a ring is made. Fill it with spsc_options_init first.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spsc_options {
+    /// The size of this struct in bytes, as the caller knows it.
+    pub struct_size: usize,
+    /// Permission bits of a named ring, less the process's umask. Default 0600.
+    pub mode: u32,
+    /// SPSC_REPLACE_STALE and SPSC_PREFAULT, or'ed. Default 0.
+    pub flags: u32,
+    /// The longest spin before a wait sleeps, in nanoseconds, on both sides of the ring: 0 for
+    /// none, at most a second, or SPSC_SPIN_ADAPTIVE, the default.
+    pub spin_ns: u64,
+}
+
+/// Who has a role.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum spsc_role_state {
+    /// Nobody ever had.
+    SPSC_ROLE_NEVER = 0,
+    /// A live handle.
+    SPSC_ROLE_ATTACHED = 1,
+    /// Nobody since the last one closed.
+    SPSC_ROLE_CLOSED = 2,
+    /// Nobody since the last one's process died.
+    SPSC_ROLE_DEAD = 3,
+}
+
+/// What can be seen of one side of a ring.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spsc_role_stats {
+    /// Who has the role: an spsc_role_state.
+    pub state: i32,
+    /// How many handles have taken it so far.
+    pub generation: u32,
+    /// The process of the last one, in its own PID namespace; 0 before the first. For people, not
+    /// to decide by.
+    pub pid: u32,
+    /// 1 if it sleeps or is about to, else 0.
+    pub parked: u32,
+    /// Times that this handle went to sleep in this role.
+    pub parks: u64,
+    /// Times that this handle, in this role, woke the other side.
+    pub wakes: u64,
+    /// Waits of this handle in this role that spsc_wakeup_all ended.
+    pub interruptions: u64,
+}
+
+/// What can be seen of a ring from outside, at one moment or nearly so.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spsc_stats_t {
+    /// Bytes that the ring holds at most.
+    pub capacity: u64,
+    /// Bytes ever published, modulo 2^64.
+    pub head: u64,
+    /// Bytes ever released, modulo 2^64.
+    pub tail: u64,
+    /// Bytes published and not yet released.
+    pub available: u64,
+    /// The side that writes.
+    pub producer: spsc_role_stats,
+    /// The side that reads.
+    pub consumer: spsc_role_stats,
+}
+
+impl From<RoleStats> for spsc_role_stats {
+    fn from(stats: RoleStats) -> Self {
+        let state = match stats.state {
+            RoleState::Never => spsc_role_state::SPSC_ROLE_NEVER,
+            RoleState::Attached => spsc_role_state::SPSC_ROLE_ATTACHED,
+            RoleState::Closed => spsc_role_state::SPSC_ROLE_CLOSED,
+            RoleState::Dead => spsc_role_state::SPSC_ROLE_DEAD,
+        };
+        Self {
+            state: state as i32,
+            generation: stats.generation,
+            pid: stats.pid,
+            parked: stats.parked.into(),
+            parks: stats.parks,
+            wakes: stats.wakes,
+            interruptions: stats.interruptions,
+        }
+    }
+}
+
+impl From<Stats> for spsc_stats_t {
+    fn from(stats: Stats) -> Self {
+        Self {
+            capacity: stats.capacity,
+            head: stats.head,
+            tail: stats.tail,
+            available: stats.available,
+            producer: stats.producer.into(),
+            consumer: stats.consumer.into(),
+        }
+    }
+}
+
+/// What `spsc_fd` says of no ring.
+pub(super) const NO_DESCRIPTOR: c_int = -1;

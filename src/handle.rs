@@ -1,0 +1,325 @@
+//! One process's view of a ring: the mapping, the locks, and a cursor for either side. Both the C
+//! functions and the Rust types are thin layers over it.
+
+use crate::cursor::{Cursor, Rx, Shared, Side, Tx};
+use crate::layout::{self, Control, Line};
+use crate::park::{self, Tally};
+use crate::registry;
+use crate::role::{self, FileLocks};
+use crate::segment::{Choices, Segment};
+use crate::status::{Result, Status};
+use std::cell::UnsafeCell;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+
+/// An open ring. Either side's cursor may be used by one thread at a time; all else by any.
+pub(crate) struct Handle {
+    producer: Line<UnsafeCell<Half<Tx>>>,
+    consumer: Line<UnsafeCell<Half<Rx>>>,
+    producer_tally: Tally,
+    consumer_tally: Tally,
+    segment: Segment,
+    locks: FileLocks,
+}
+
+/// What one side needs on its fast paths, on cache lines that the other side does not touch.
+struct Half<S> {
+    cursor: Cursor<S>,
+    control: NonNull<Control>,
+    data: NonNull<u8>,
+}
+
+// SAFETY: the pointers in the halves are into the segment, which lives as long as the handle and
+// belongs to the process. The cursors are reached through `lane` only, whose caller promises to be
+// the only one on its side; all other state is atomic or immutable.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+/// Memory for a value, without aborting the process where there is none.
+fn try_box<T>(value: T) -> Result<Box<T>> {
+    let layout = std::alloc::Layout::new::<T>();
+    const { assert!(size_of::<T>() > 0) };
+    // SAFETY: the layout is not of size 0; the memory is big and aligned enough for a T, and is
+    // written before the box exists, which frees it by the same allocator and layout.
+    unsafe {
+        let memory = std::alloc::alloc(layout).cast::<T>();
+        if memory.is_null() {
+            return Err(Status::NoMemory.into());
+        }
+        memory.write(value);
+        Ok(Box::from_raw(memory))
+    }
+}
+
+impl Handle {
+    pub(crate) fn create(name: &[u8], min_capacity: u64, choices: &Choices) -> Result<Box<Self>> {
+        let handle = Self::open(Segment::create(name, min_capacity, choices))?;
+        // The name last: whatever fails before leaves nothing behind.
+        handle.segment.publish(name, choices)?;
+        Ok(handle)
+    }
+
+    pub(crate) fn create_anonymous(min_capacity: u64, choices: &Choices) -> Result<Box<Self>> {
+        Self::open(Segment::create_anonymous(min_capacity, choices))
+    }
+
+    pub(crate) fn connect(name: &[u8]) -> Result<Box<Self>> {
+        Self::open(Segment::connect(name))
+    }
+
+    pub(crate) fn connect_timeout(name: &[u8], timeout_ns: u64) -> Result<Box<Self>> {
+        Self::open(Segment::connect_timeout(name, timeout_ns))
+    }
+
+    pub(crate) fn connect_fd(fd: RawFd) -> Result<Box<Self>> {
+        Self::open(Segment::connect_fd(fd))
+    }
+
+    fn open(parts: Result<(Segment, FileLocks)>) -> Result<Box<Self>> {
+        let (segment, locks) = parts?;
+        let (capacity, spin_ns) = (segment.capacity(), segment.spin_ns());
+        let control = segment.control();
+        let handle = try_box(Self {
+            producer: Line(UnsafeCell::new(Half {
+                cursor: Cursor::new(control, capacity, spin_ns),
+                control: control.into(),
+                data: segment.data(),
+            })),
+            consumer: Line(UnsafeCell::new(Half {
+                cursor: Cursor::new(control, capacity, spin_ns),
+                control: control.into(),
+                data: segment.data(),
+            })),
+            producer_tally: Tally::default(),
+            consumer_tally: Tally::default(),
+            segment,
+            locks,
+        })?;
+        registry::add(&handle)?;
+        Ok(handle)
+    }
+
+    /// The producer's side.
+    ///
+    /// # Safety
+    /// While the lane lives, no other lane of this side of this handle is used.
+    #[inline(always)]
+    pub(crate) unsafe fn producer(&self) -> Lane<'_, Tx> {
+        // SAFETY: the caller's promise is this function's own.
+        unsafe { lane(&self.producer, &self.locks, &self.producer_tally) }
+    }
+
+    /// The consumer's side.
+    ///
+    /// # Safety
+    /// While the lane lives, no other lane of this side of this handle is used.
+    #[inline(always)]
+    pub(crate) unsafe fn consumer(&self) -> Lane<'_, Rx> {
+        // SAFETY: the caller's promise is this function's own.
+        unsafe { lane(&self.consumer, &self.locks, &self.consumer_tally) }
+    }
+
+    /// Bytes of data: a power of two.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.segment.capacity()
+    }
+
+    /// Bytes published and not yet released, by a look at either counter.
+    pub(crate) fn available(&self) -> u64 {
+        self.counters().1
+    }
+
+    /// `tail`, and how far `head` is ahead of it: never more than the capacity, though the two
+    /// are read one after the other and another process may have written anything.
+    fn counters(&self) -> (u64, u64) {
+        let control = self.segment.control();
+        // counter: an observer touches no data, but must not see a head older than the tail.
+        let tail = control.tail.load(Ordering::Acquire);
+        let head = control.head.load(Ordering::Acquire);
+        (tail, head.wrapping_sub(tail).min(self.capacity()))
+    }
+
+    /// The descriptor that may be handed to another process.
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.segment.file()
+    }
+
+    /// Ends the current or next wait of both sides, once.
+    pub(crate) fn wakeup_all(&self) {
+        park::interrupt_all(self.segment.control());
+    }
+
+    /// What can be seen of the ring from outside.
+    pub(crate) fn stats(&self) -> Stats {
+        let (tail, available) = self.counters();
+        Stats {
+            capacity: self.capacity(),
+            head: tail.wrapping_add(available),
+            tail,
+            available,
+            producer: self.role_stats::<Tx>(&self.producer_tally),
+            consumer: self.role_stats::<Rx>(&self.consumer_tally),
+        }
+    }
+
+    fn role_stats<S: Side>(&self, tally: &Tally) -> RoleStats {
+        let control = self.segment.control();
+        let word = S::ROLE.word(control);
+        let state = if role::has_died(control, &self.locks, S::ROLE) {
+            RoleState::Dead
+        } else {
+            match word.state.load(Ordering::Acquire) {
+                layout::ATTACHED => RoleState::Attached,
+                layout::CLOSED => RoleState::Closed,
+                _ => RoleState::Never,
+            }
+        };
+        RoleStats {
+            state,
+            generation: word.generation.load(Ordering::Relaxed),
+            pid: word.pid.load(Ordering::Relaxed),
+            parked: S::park(control).parked.load(Ordering::Relaxed) != 0,
+            parks: tally.parks.get(),
+            wakes: tally.wakes.get(),
+            interruptions: tally.interruptions.get(),
+        }
+    }
+
+    /// In a forked child: lets go of the parent's roles, and keeps none of them alive.
+    ///
+    /// # Safety
+    /// The process has one thread, and no lane of this handle is in use.
+    pub(crate) unsafe fn after_fork(&self) {
+        self.locks.renew_after_fork(self.segment.file());
+        // SAFETY: the caller's promise is these functions' own.
+        let (producer, consumer) = unsafe { (self.producer(), self.consumer()) };
+        producer.cursor.forget_role(producer.shared.control);
+        consumer.cursor.forget_role(consumer.shared.control);
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        registry::remove(self);
+        // SAFETY: `self` is borrowed mutably, so that no lane of it exists.
+        unsafe {
+            self.producer().detach();
+            self.consumer().detach();
+        }
+    }
+}
+
+/// One side of a handle, for one thread.
+pub(crate) struct Lane<'a, S> {
+    cursor: &'a mut Cursor<S>,
+    shared: Shared<'a>,
+    data: NonNull<u8>,
+}
+
+/// # Safety
+/// There is no other reference to this half while the lane lives, and `locks` are of its handle.
+#[inline(always)]
+unsafe fn lane<'a, S>(
+    half: &'a UnsafeCell<Half<S>>,
+    locks: &'a FileLocks,
+    tally: &'a Tally,
+) -> Lane<'a, S> {
+    // SAFETY: the caller's promise.
+    let Half { cursor, control, data } = unsafe { &mut *half.get() };
+    // SAFETY: the control block lives as long as the segment of the handle that is borrowed.
+    let control = unsafe { control.as_ref() };
+    Lane { cursor, shared: Shared { control, locks, tally }, data: *data }
+}
+
+impl<S: Side> Lane<'_, S> {
+    /// Where the side's position lies in the data: `capacity` contiguous bytes from there on are
+    /// mapped.
+    #[inline(always)]
+    fn here(&self) -> NonNull<u8> {
+        // SAFETY: the offset is below the capacity, and twice the capacity is mapped.
+        unsafe { self.data.add(self.cursor.offset()) }
+    }
+
+    /// Grants `want` contiguous bytes at the position.
+    #[inline(always)]
+    pub(crate) fn acquire(&mut self, want: u64, timeout_ns: u64) -> Result<NonNull<u8>> {
+        self.cursor.acquire(self.shared, want, timeout_ns)?;
+        Ok(self.here())
+    }
+
+    /// Grants all that there is, once it is `min` bytes.
+    #[inline(always)]
+    pub(crate) fn acquire_some(&mut self, min: u64, timeout_ns: u64) -> Result<(NonNull<u8>, u64)> {
+        let len = self.cursor.acquire_some(self.shared, min, timeout_ns)?;
+        Ok((self.here(), len))
+    }
+
+    /// Waits until `need` bytes could be granted.
+    #[inline(always)]
+    pub(crate) fn wait_for(&mut self, need: u64, timeout_ns: u64) -> Result<()> {
+        self.cursor.wait_for(self.shared, need, timeout_ns)
+    }
+
+    /// Hands the first `n` granted bytes to the other side.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, n: u64) -> Result<()> {
+        self.cursor.advance(self.shared, n)
+    }
+
+    /// Gives the role up, if this handle has it.
+    pub(crate) fn detach(&mut self) {
+        self.cursor.detach(self.shared);
+    }
+}
+
+/// What can be seen of a ring from outside, at one moment or nearly so.
+#[derive(Clone, Copy, Debug)]
+pub struct Stats {
+    /// Bytes of data that the ring holds at most.
+    pub capacity: u64,
+    /// Bytes ever published, modulo 2^64.
+    pub head: u64,
+    /// Bytes ever released, modulo 2^64.
+    pub tail: u64,
+    /// Bytes published and not yet released.
+    pub available: u64,
+    /// The side that writes.
+    pub producer: RoleStats,
+    /// The side that reads.
+    pub consumer: RoleStats,
+}
+
+/// What can be seen of one side.
+#[derive(Clone, Copy, Debug)]
+pub struct RoleStats {
+    /// Who has the role.
+    pub state: RoleState,
+    /// How many handles have taken it so far.
+    pub generation: u32,
+    /// The process of the last one, in its own PID namespace; 0 before the first. Written by that
+    /// process: for people, not to decide by.
+    pub pid: u32,
+    /// Whether it sleeps, or is about to.
+    pub parked: bool,
+    /// Times that this handle went to sleep in this role.
+    pub parks: u64,
+    /// Times that this handle woke the other side.
+    pub wakes: u64,
+    /// Waits of this handle that `wakeup_all` ended.
+    pub interruptions: u64,
+}
+
+/// Who has a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleState {
+    /// Nobody ever had.
+    Never = 0,
+    /// A live handle.
+    Attached = 1,
+    /// Nobody since the last one closed.
+    Closed = 2,
+    /// Nobody since the last one's process died.
+    Dead = 3,
+}

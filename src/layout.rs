@@ -1,0 +1,143 @@
+//! The control block: what two processes share beside the data, to the byte.
+//!
+//! ```text
+//!     0 ┌────────────────────────────────────────────────┐
+//!       │ magic │ version │ data offset │ capacity │ spin │  written by the creator, once
+//!   128 ├────────────────────────────────────────────────┤
+//!       │ head: bytes ever published                     │  written by the producer
+//!   256 ├────────────────────────────────────────────────┤
+//!       │ tail: bytes ever released                      │  written by the consumer
+//!   384 ├────────────────────────────────────────────────┤
+//!       │ consumer's park word                           │  quiet while both sides are busy
+//!   512 ├────────────────────────────────────────────────┤
+//!       │ producer's park word                           │  quiet while both sides are busy
+//!   640 ├────────────────────────────────────────────────┤
+//!       │ interrupts: calls of wakeup_all                │
+//!   768 ├────────────────────────────────────────────────┤
+//!       │ producer: state │ generation │ pid             │
+//!   896 ├────────────────────────────────────────────────┤
+//!       │ consumer: state │ generation │ pid             │
+//!  1024 └────────────────────────────────────────────────┘
+//!       …
+//!  data offset (a page): the data, `capacity` bytes
+//! ```
+//!
+//! Each word that is written while the ring is busy has 128 bytes of its own: two cache lines, as
+//! processors fetch lines in pairs. The park words stand apart from the counters, so that the look
+//! at each publish reads a line that nobody writes.
+
+use crate::sync::{AtomicU32, AtomicU64};
+
+/// "spscring", read as little-endian bytes. Stored last: an object without it is not ready.
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"spscring");
+/// The layout described here. Another minor number is compatible, another major is not.
+pub(crate) const VERSION_MAJOR: u32 = 1;
+const VERSION_MINOR: u32 = 0;
+/// Both, as they stand in the control block.
+pub(crate) const VERSION: u32 = VERSION_MAJOR << 16 | VERSION_MINOR;
+
+/// A value on a pair of cache lines of its own.
+#[repr(C, align(128))]
+#[derive(Debug, Default)]
+pub(crate) struct Line<T>(pub T);
+
+impl<T> std::ops::Deref for Line<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// What the creator says of the ring, before anybody else can see it.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(crate) struct Header {
+    /// [`MAGIC`], or 0 while the ring is not ready and after it was replaced under its name.
+    pub magic: AtomicU64,
+    /// [`VERSION`].
+    pub layout_version: AtomicU32,
+    /// Bytes from the start of the object to the data: the creator's page size.
+    pub data_offset: AtomicU32,
+    /// Bytes of data: a power of two, at least a page.
+    pub capacity: AtomicU64,
+    /// How long a wait may spin, in nanoseconds; `u64::MAX` leaves it to the library.
+    pub spin_ns: AtomicU64,
+}
+
+/// Where one side sleeps, and for what.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(crate) struct ParkWord {
+    /// The futex word: not 0 while its side sleeps or is about to. Set by the sleeper, cleared by
+    /// whoever wakes it.
+    pub parked: AtomicU32,
+    _padding: u32,
+    /// The value of the other side's counter that ends the sleep. Valid while `parked` is set.
+    pub wanted: AtomicU64,
+}
+
+/// A role that a handle holds, or whose process died holding it.
+pub(crate) const ATTACHED: u32 = 1;
+/// A role whose last holder closed its handle.
+pub(crate) const CLOSED: u32 = 2;
+
+/// Who holds a role.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(crate) struct RoleWord {
+    /// [`ATTACHED`], [`CLOSED`], or 0 while nobody has ever had the role.
+    pub state: AtomicU32,
+    /// How many handles have taken the role so far.
+    pub generation: AtomicU32,
+    /// The process of the last one, in its own PID namespace. For people; never used to decide.
+    pub pid: AtomicU32,
+}
+
+/// The control block, at the start of the object.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    pub header: Line<Header>,
+    /// Bytes ever published. Only the producer writes it. `tail <= head <= tail + capacity`.
+    pub head: Line<AtomicU64>,
+    /// Bytes ever released. Only the consumer writes it.
+    pub tail: Line<AtomicU64>,
+    pub consumer_park: Line<ParkWord>,
+    pub producer_park: Line<ParkWord>,
+    /// How often `wakeup_all` was called.
+    pub interrupts: Line<AtomicU32>,
+    pub producer: Line<RoleWord>,
+    pub consumer: Line<RoleWord>,
+}
+
+#[cfg(not(loom))]
+mod offsets {
+    //! The layout is an interface between separately built programs: a change here is a change of
+    //! [`VERSION`](super::VERSION).
+    use super::{Control, Header, ParkWord, RoleWord};
+    use static_assertions::const_assert_eq;
+    use std::mem::offset_of;
+
+    const_assert_eq!(offset_of!(Control, header), 0);
+    const_assert_eq!(offset_of!(Header, magic), 0);
+    const_assert_eq!(offset_of!(Header, layout_version), 8);
+    const_assert_eq!(offset_of!(Header, data_offset), 12);
+    const_assert_eq!(offset_of!(Header, capacity), 16);
+    const_assert_eq!(offset_of!(Header, spin_ns), 24);
+    const_assert_eq!(size_of::<Header>(), 32);
+    const_assert_eq!(offset_of!(Control, head), 128);
+    const_assert_eq!(offset_of!(Control, tail), 256);
+    const_assert_eq!(offset_of!(Control, consumer_park), 384);
+    const_assert_eq!(offset_of!(Control, producer_park), 512);
+    const_assert_eq!(offset_of!(ParkWord, parked), 0);
+    const_assert_eq!(offset_of!(ParkWord, wanted), 8);
+    const_assert_eq!(offset_of!(Control, interrupts), 640);
+    const_assert_eq!(offset_of!(Control, producer), 768);
+    const_assert_eq!(offset_of!(Control, consumer), 896);
+    const_assert_eq!(offset_of!(RoleWord, state), 0);
+    const_assert_eq!(offset_of!(RoleWord, generation), 4);
+    const_assert_eq!(offset_of!(RoleWord, pid), 8);
+    const_assert_eq!(size_of::<Control>(), 1024);
+}

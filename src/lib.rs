@@ -1,0 +1,28 @@
+#![doc = include_str!("../docs/crate.md")]
+#![cfg_attr(loom, allow(dead_code, reason = "only the models use what is left"))]
+
+mod sync;
+mod sys;
+
+mod cursor;
+mod layout;
+mod park;
+mod role;
+mod status;
+
+#[cfg(not(loom))]
+pub mod ffi;
+#[cfg(not(loom))]
+mod handle;
+#[cfg(not(loom))]
+mod registry;
+#[cfg(not(loom))]
+mod ring;
+#[cfg(not(loom))]
+mod segment;
+
+#[cfg(not(loom))]
+pub use handle::{RoleState, RoleStats, Stats};
+#[cfg(not(loom))]
+pub use ring::{Consumer, Options, Producer, ReadGrant, Ring, Spin, WriteGrant};
+pub use status::{Error, Result, Status};

@@ -1,0 +1,70 @@
+//! The live handles of this process, so that a forked child can let go of what is its parent's.
+
+use crate::handle::Handle;
+use crate::status::{Result, Status};
+use crate::sys::{barrier, fork};
+use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A handle's address. Only `after_fork` follows it.
+#[derive(PartialEq, Eq)]
+struct Entry(*const Handle);
+
+// SAFETY: an entry is an address; handles may be reached from any thread.
+unsafe impl Send for Entry {}
+
+type Entries = Vec<Entry>;
+
+static LIVE: Mutex<Entries> = Mutex::new(Vec::new());
+
+fn live() -> MutexGuard<'static, Entries> {
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+thread_local! {
+    /// The lock on the list, across a fork: the child must not find it held by a thread that is
+    /// not there any more.
+    static FORKING: Cell<Option<MutexGuard<'static, Entries>>> = const { Cell::new(None) };
+}
+
+/// Notes a handle, whose address must not change until it is removed.
+pub(crate) fn add(handle: &Handle) -> Result<()> {
+    fork::install(before_fork, after_fork_in_parent, after_fork_in_child)?;
+    let mut live = live();
+    live.try_reserve(1).map_err(|_| Status::NoMemory)?;
+    live.push(Entry(handle));
+    Ok(())
+}
+
+/// Forgets a handle, if it was noted.
+pub(crate) fn remove(handle: &Handle) {
+    let mut live = live();
+    if let Some(at) = live.iter().position(|entry| *entry == Entry(handle)) {
+        live.swap_remove(at);
+    }
+}
+
+extern "C" fn before_fork() {
+    // A thread whose storage is being torn down forks without the lock: there is then no lock to
+    // inherit either, but for another thread's, which is the rarest of chances.
+    let _ = FORKING.try_with(|forking| forking.set(Some(live())));
+}
+
+extern "C" fn after_fork_in_parent() {
+    let _ = FORKING.try_with(Cell::take);
+}
+
+extern "C" fn after_fork_in_child() {
+    let _ = FORKING.try_with(|forking| {
+        let Some(live) = forking.take() else { return };
+        if !live.is_empty() {
+            barrier::register_again();
+        }
+        for entry in live.iter() {
+            // SAFETY: an entry is removed before its handle is dropped, and the list was locked
+            // by the forking thread. The child has that thread only, which is inside `fork` and
+            // thus inside no call on a handle.
+            unsafe { (*entry.0).after_fork() };
+        }
+    });
+}

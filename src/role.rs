@@ -1,0 +1,187 @@
+//! Who holds a role, and whether it lives.
+//!
+//! A role is a lock on one byte of the object's own file, held by an open-file description that
+//! no other descriptor shares. The kernel drops the lock when the process ends, however it ends,
+//! and in whatever PID namespace it ran. The control block says the rest: a role that is
+//! [`ATTACHED`] while its lock is free belonged to a process that died.
+
+use crate::layout::{ATTACHED, CLOSED, Control, MAGIC, RoleWord};
+use crate::status::{Result, Status};
+use crate::sync::Ordering;
+
+/// The two ends of a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Producer = 0,
+    Consumer = 1,
+}
+
+impl Role {
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Producer => Self::Consumer,
+            Self::Consumer => Self::Producer,
+        }
+    }
+
+    pub(crate) fn word(self, control: &Control) -> &RoleWord {
+        match self {
+            Self::Producer => &control.producer,
+            Self::Consumer => &control.consumer,
+        }
+    }
+}
+
+/// The locks of one handle. A trait, so that the ring can be modelled without files.
+pub(crate) trait Locks {
+    /// Takes the lock of `role`. False if another handle holds it.
+    fn acquire(&self, role: Role) -> Result<bool>;
+    /// Lets go of it.
+    fn release(&self, role: Role);
+    /// Whether any handle, this one included, holds it.
+    fn is_held(&self, role: Role) -> Result<bool>;
+}
+
+/// Takes the role for this handle: lock first, so that whoever sees the new generation finds the
+/// lock held. `enter` runs between the lock and the announcement, and may refuse.
+pub(crate) fn attach<T>(
+    control: &Control,
+    locks: &dyn Locks,
+    role: Role,
+    enter: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    if !locks.acquire(role)? {
+        return Err(Status::RoleTaken.into());
+    }
+    let entered = if control.header.magic.load(Ordering::Acquire) == MAGIC {
+        enter()
+    } else {
+        // The name has passed to a new ring: nobody will ever come to this one.
+        Err(Status::NotReady.into())
+    };
+    if entered.is_err() {
+        locks.release(role);
+        return entered;
+    }
+    let word = role.word(control);
+    word.pid.store(crate::sys::process_id(), Ordering::Relaxed);
+    word.generation.fetch_add(1, Ordering::Relaxed);
+    // role-state: pairs with the Acquire loads in `is_closed` and `has_died`.
+    word.state.store(ATTACHED, Ordering::Release);
+    entered
+}
+
+/// Gives the role up. The caller wakes the other side afterwards.
+pub(crate) fn detach(control: &Control, locks: &dyn Locks, role: Role) {
+    // role-state: whoever sees CLOSED sees every counter that was stored before. The state goes
+    // first and the lock after, so that a closed handle is never taken for a dead one.
+    role.word(control).state.store(CLOSED, Ordering::Release);
+    locks.release(role);
+}
+
+/// Whether the last holder of `role` closed its handle and nobody has come since.
+pub(crate) fn is_closed(control: &Control, role: Role) -> bool {
+    role.word(control).state.load(Ordering::Acquire) == CLOSED
+}
+
+/// Whether the last holder of `role` died without closing, and nobody has come since. A syscall.
+pub(crate) fn has_died(control: &Control, locks: &dyn Locks, role: Role) -> bool {
+    let word = role.word(control);
+    let look = || (word.state.load(Ordering::Acquire), word.generation.load(Ordering::Relaxed));
+    let before = look();
+    // Looked at twice: between the two a holder may close, or a new one may come. A lock that
+    // can't be asked about proves nothing.
+    before.0 == ATTACHED && matches!(locks.is_held(role), Ok(false)) && look() == before
+}
+
+#[cfg(not(loom))]
+pub(crate) use file_locks::FileLocks;
+
+#[cfg(not(loom))]
+mod file_locks {
+    use super::{Locks, Role};
+    use crate::status::{Result, Status};
+    use crate::sys::{file, lock};
+    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// The byte that the creator's handle holds, beside those of the roles: a ring that was just
+    /// made is in use, though nobody has a role yet.
+    const CREATOR: i64 = 2;
+
+    /// The locks of one handle, on a description of its own.
+    ///
+    /// It is not the descriptor that is handed to other processes: a lock would outlive its
+    /// process in any copy of that one.
+    #[derive(Debug)]
+    pub(crate) struct FileLocks {
+        file: OwnedFd,
+        /// Which roles this handle holds. The kernel does not tell a description of its own locks.
+        held: [AtomicBool; 2],
+        /// Set where a forked child could not get a description of its own.
+        shared_with_parent: AtomicBool,
+    }
+
+    impl FileLocks {
+        /// Locks for the file of `file`, none of them held.
+        pub(crate) fn new(file: BorrowedFd<'_>) -> Result<Self> {
+            Ok(Self {
+                // Without /proc there is no such file: that is not "no such name".
+                file: file::reopen(file)?,
+                held: [AtomicBool::new(false), AtomicBool::new(false)],
+                shared_with_parent: AtomicBool::new(false),
+            })
+        }
+
+        /// Marks the ring as in use for as long as this handle lives.
+        pub(crate) fn hold_as_creator(&self) -> Result<()> {
+            lock::acquire(self.file.as_fd(), CREATOR..CREATOR + 1)?;
+            Ok(())
+        }
+
+        /// In a forked child: puts a new description, opened through `public`, in the place of
+        /// the parent's. Async-signal-safe.
+        pub(crate) fn renew_after_fork(&self, public: BorrowedFd<'_>) {
+            for held in &self.held {
+                held.store(false, Ordering::Relaxed);
+            }
+            let own = file::reopen_at(public, self.file.as_fd()).is_ok();
+            self.shared_with_parent.store(!own, Ordering::Relaxed);
+        }
+
+        fn bytes(role: Role) -> std::ops::Range<i64> {
+            role as i64..role as i64 + 1
+        }
+    }
+
+    /// Takes every lock of the object `file`, whose description is the caller's own: then nobody
+    /// uses the ring, nor can anybody start to. False if somebody does.
+    pub(crate) fn claim_stale(file: BorrowedFd<'_>) -> Result<bool> {
+        lock::acquire(file, 0..CREATOR + 1)
+    }
+
+    impl Locks for FileLocks {
+        fn acquire(&self, role: Role) -> Result<bool> {
+            if self.shared_with_parent.load(Ordering::Relaxed) {
+                return Err(Status::System.into());
+            }
+            let taken = lock::acquire(self.file.as_fd(), Self::bytes(role))?;
+            if taken {
+                self.held[role as usize].store(true, Ordering::Relaxed);
+            }
+            Ok(taken)
+        }
+
+        fn release(&self, role: Role) {
+            self.held[role as usize].store(false, Ordering::Relaxed);
+            lock::release(self.file.as_fd(), Self::bytes(role));
+        }
+
+        fn is_held(&self, role: Role) -> Result<bool> {
+            Ok(self.held[role as usize].load(Ordering::Relaxed)
+                || lock::held_by_another(self.file.as_fd(), Self::bytes(role))?)
+        }
+    }
+}
+#[cfg(not(loom))]
+pub(crate) use file_locks::claim_stale;

@@ -1,0 +1,293 @@
+//! A ring's object and its mapping: a named or an anonymous file, the control block before the
+//! data, and the data twice in a row, so that no region is ever split at the end of the buffer.
+//!
+//! ```text
+//!     │ guard │ control │ data │ data again │ guard │
+//! ```
+//!
+//! The second mapping of the data shows the same memory: a write at `capacity + i` through the
+//! first pointer is a write at `i`. The idea is older than this library; see "magic ring buffer"
+//! (P. Howard) and the virtual ring buffers of the `vrb` package (2002). The guards can't be touched: an
+//! overrun of the data is a fault where it happens, not a corruption elsewhere.
+
+use crate::layout::{Control, MAGIC, VERSION, VERSION_MAJOR};
+use crate::role::{FileLocks, claim_stale};
+use crate::status::{Result, Status};
+use crate::sys::memory::{Reservation, page_size, total_memory};
+use crate::sys::{clock, file};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{Ordering, fence};
+
+/// The largest capacity, in bytes: the doubled mapping must fit the address space.
+const CAPACITY_MAX: u64 = 1 << 46;
+
+/// What the creator chooses, beside name and capacity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choices {
+    /// Permission bits of a named object.
+    pub mode: u32,
+    /// Whether a ring that nobody uses may be replaced under its name.
+    pub replace_stale: bool,
+    /// Whether to enter all pages into the page tables at once.
+    pub prefault: bool,
+    /// How long a wait may spin, on either side.
+    pub spin_ns: u64,
+}
+
+/// The numbers of a ring, copied out of the control block and checked: from then on no pointer is
+/// computed from anything that another process can change.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    data_offset: usize,
+    capacity: usize,
+    spin_ns: u64,
+}
+
+impl Shape {
+    fn size(self) -> u64 {
+        (self.data_offset + self.capacity) as u64
+    }
+}
+
+/// A mapped ring, before anybody has a role in it.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    memory: Reservation,
+    /// The descriptor that may be handed over. It never holds a lock.
+    file: OwnedFd,
+    shape: Shape,
+}
+
+impl Segment {
+    /// Makes a ring that is to be [`publish`](Self::publish)ed under a name.
+    pub(crate) fn create(
+        name: &[u8],
+        min_capacity: u64,
+        choices: &Choices,
+    ) -> Result<(Self, FileLocks)> {
+        let shape = Self::shape_for(min_capacity, choices)?;
+        // Early, so that a name that is taken is not reported as a file system that is full.
+        Self::make_way(name, choices)?;
+        Self::initialise(file::create_unnamed(choices.mode)?, shape, choices)
+    }
+
+    /// Gives the ring its name. Only now that it is ready, so that a process that dies on the way
+    /// leaves nothing behind, and nobody ever connects to a half-made ring.
+    pub(crate) fn publish(&self, name: &[u8], choices: &Choices) -> Result<()> {
+        loop {
+            match file::publish(self.file.as_fd(), name) {
+                Err(error) if error.status() == Status::AlreadyExists => {
+                    Self::make_way(name, choices)?;
+                }
+                published => return published,
+            }
+        }
+    }
+
+    /// Makes a ring without a name, whose size nobody can change.
+    pub(crate) fn create_anonymous(
+        min_capacity: u64,
+        choices: &Choices,
+    ) -> Result<(Self, FileLocks)> {
+        let shape = Self::shape_for(min_capacity, choices)?;
+        if shape.size() > total_memory() {
+            return Err(Status::NoMemory.into());
+        }
+        let (segment, locks) = Self::initialise(file::create_anonymous()?, shape, choices)?;
+        file::seal(segment.file.as_fd())?;
+        Ok((segment, locks))
+    }
+
+    /// Opens the ring of this name.
+    pub(crate) fn connect(name: &[u8]) -> Result<(Self, FileLocks)> {
+        Self::adopt(file::open(name)?)
+    }
+
+    /// As [`connect`](Self::connect), waiting for the name to appear and be ready. Looks again
+    /// after a pause that grows to 5 ms.
+    pub(crate) fn connect_timeout(name: &[u8], timeout_ns: u64) -> Result<(Self, FileLocks)> {
+        let deadline = clock::now().saturating_add(timeout_ns);
+        let mut pause = 50_000;
+        loop {
+            let result = Self::connect(name);
+            match &result {
+                Err(error) if matches!(error.status(), Status::NotFound | Status::NotReady) => {}
+                _ => return result,
+            }
+            if timeout_ns == 0 {
+                return result;
+            }
+            let now = clock::now();
+            if now >= deadline {
+                return Err(Status::Timeout.into());
+            }
+            clock::sleep(pause.min(deadline - now));
+            pause = (pause * 2).min(5_000_000);
+        }
+    }
+
+    /// Opens the anonymous ring behind a descriptor, which stays the caller's.
+    pub(crate) fn connect_fd(fd: RawFd) -> Result<(Self, FileLocks)> {
+        if fd < 0 {
+            return Err(Status::InvalidArgument.into());
+        }
+        let file = file::duplicate(fd)?;
+        if !file::is_sealed(file.as_fd()) {
+            return Err(Status::NotARing.into());
+        }
+        Self::adopt(file)
+    }
+
+    /// Removes a name.
+    pub(crate) fn unlink(name: &[u8]) -> Result<()> {
+        file::unlink(name)
+    }
+
+    /// The control block. It lives as long as the segment, and other processes change it.
+    pub(crate) fn control(&self) -> &Control {
+        // SAFETY: the mapping holds a control block at this place (its size is below
+        // `data_offset`), aligned to a page, for as long as `self` lives. Every field is an
+        // atomic, for which any bytes are valid.
+        unsafe { self.memory.base().add(page_size()).cast().as_ref() }
+    }
+
+    /// The first byte of the data; `2 * capacity` bytes from there on are mapped.
+    pub(crate) fn data(&self) -> NonNull<u8> {
+        // SAFETY: inside the reservation, by its construction in `map`.
+        unsafe { self.memory.base().add(page_size() + self.shape.data_offset) }
+    }
+
+    /// Bytes of data: a power of two.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.shape.capacity as u64
+    }
+
+    /// How long a wait may spin, by the creator's choice.
+    pub(crate) fn spin_ns(&self) -> u64 {
+        self.shape.spin_ns
+    }
+
+    /// The descriptor that may be handed over.
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    fn shape_for(min_capacity: u64, choices: &Choices) -> Result<Shape> {
+        let page = page_size();
+        if min_capacity > CAPACITY_MAX {
+            return Err(Status::InvalidArgument.into());
+        }
+        let capacity = min_capacity.next_power_of_two().max(page as u64) as usize;
+        Ok(Shape { data_offset: page, capacity, spin_ns: choices.spin_ns })
+    }
+
+    /// Fills a new object. Nobody else knows it yet.
+    fn initialise(file: OwnedFd, shape: Shape, choices: &Choices) -> Result<(Self, FileLocks)> {
+        let locks = FileLocks::new(file.as_fd())?;
+        locks.hold_as_creator()?;
+        file::reserve(file.as_fd(), shape.size())?;
+        let segment = Self::map(file, shape)?;
+        if choices.prefault {
+            let at = page_size();
+            segment.memory.populate(at, shape.data_offset + 2 * shape.capacity);
+        }
+        let header = &segment.control().header;
+        header.layout_version.store(VERSION, Ordering::Relaxed);
+        header.data_offset.store(shape.data_offset as u32, Ordering::Relaxed);
+        header.capacity.store(shape.capacity as u64, Ordering::Relaxed);
+        header.spin_ns.store(shape.spin_ns, Ordering::Relaxed);
+        // ready: pairs with the fence in `read_shape`.
+        header.magic.store(MAGIC, Ordering::Release);
+        Ok((segment, locks))
+    }
+
+    fn adopt(file: OwnedFd) -> Result<(Self, FileLocks)> {
+        let shape = Self::read_shape(file.as_fd())?;
+        let locks = FileLocks::new(file.as_fd())?;
+        Ok((Self::map(file, shape)?, locks))
+    }
+
+    /// Reads and checks the numbers of an object that may be anything: first magic, then version,
+    /// then the sizes against the object's own. Nothing is mapped yet.
+    fn read_shape(file: BorrowedFd<'_>) -> Result<Shape> {
+        let metadata = file::metadata(file)?;
+        if !metadata.regular {
+            return Err(Status::NotARing.into());
+        }
+        if metadata.size == 0 {
+            return Err(Status::NotReady.into());
+        }
+        match u64::from_ne_bytes(file::read_at(file, 0)?) {
+            MAGIC => {}
+            0 => return Err(Status::NotReady.into()),
+            _ => return Err(Status::NotARing.into()),
+        }
+        // ready: pairs with the Release store of the magic in `initialise`.
+        fence(Ordering::Acquire);
+        let version = u32::from_ne_bytes(file::read_at(file, 8)?);
+        if version >> 16 != VERSION_MAJOR {
+            return Err(Status::Version.into());
+        }
+        let data_offset = u32::from_ne_bytes(file::read_at(file, 12)?);
+        let capacity = u64::from_ne_bytes(file::read_at(file, 16)?);
+        let page = page_size() as u64;
+        let fits = u64::from(data_offset) == page
+            && capacity.is_power_of_two()
+            && (page..=CAPACITY_MAX).contains(&capacity)
+            && metadata.size == page + capacity;
+        if !fits {
+            return Err(Status::NotARing.into());
+        }
+        Ok(Shape {
+            data_offset: data_offset as usize,
+            capacity: capacity as usize,
+            spin_ns: u64::from_ne_bytes(file::read_at(file, 24)?),
+        })
+    }
+
+    fn map(file: OwnedFd, shape: Shape) -> Result<Self> {
+        let (guard, Shape { data_offset, capacity, .. }) = (page_size(), shape);
+        let memory = Reservation::new(guard + data_offset + 2 * capacity + guard, guard)?;
+        memory.map(guard, data_offset + capacity, file.as_fd(), 0)?;
+        memory.map(guard + data_offset + capacity, capacity, file.as_fd(), data_offset as i64)?;
+        Ok(Self { memory, file, shape })
+    }
+
+    /// Sees to it that `name` is free, as far as the creator's choices allow.
+    fn make_way(name: &[u8], choices: &Choices) -> Result<()> {
+        loop {
+            let named = match file::metadata_of_name(name) {
+                Err(error) if error.status() == Status::NotFound => return Ok(()),
+                found => found?,
+            };
+            let taken = Err(Status::AlreadyExists.into());
+            if !choices.replace_stale {
+                return taken;
+            }
+            let old = match file::open(name) {
+                Err(error) if error.status() == Status::NotFound => return Ok(()),
+                opened => opened?,
+            };
+            // Only a ring is ours to replace; and only with all its locks in hand, which go with
+            // the descriptor.
+            let is_ring = named.regular
+                && named.size >= size_of::<Control>() as u64
+                && u64::from_ne_bytes(file::read_at(old.as_fd(), 0)?) == MAGIC;
+            if !is_ring || !claim_stale(old.as_fd())? {
+                return taken;
+            }
+            // Another may have replaced it between our open and our lock: then the name is not
+            // the object's any more, and what it stands for now is looked at in turn.
+            let now = file::metadata_of_name(name).map(|now| now.identity);
+            if now != file::metadata(old.as_fd()).map(|locked| locked.identity) {
+                continue;
+            }
+            file::unlink(name)?;
+            // A handle that is connected to the old object and has no role yet must not wait
+            // there for ever: it finds no magic when it takes one.
+            file::write_at(old.as_fd(), 0, &0u64.to_ne_bytes())?;
+            return Ok(());
+        }
+    }
+}

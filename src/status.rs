@@ -1,0 +1,238 @@
+//! How a call ended: the one list of outcomes and errors.
+
+use std::fmt;
+
+/// Every way a call can end other than well. The C interface returns the same numbers
+/// (`spsc_status`); they are append-only.
+///
+/// Positive values are outcomes of a wait, in which nothing is wrong; negative values are errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(i32)]
+pub enum Status {
+    /// The time ran out first.
+    Timeout = 1,
+    /// `wakeup_all` was called.
+    Interrupted = 2,
+    /// The other side closed its handle, and what is asked for can't come until a new peer
+    /// attaches.
+    Closed = 3,
+    /// The other side's process died without closing.
+    PeerDead = 4,
+    /// A null pointer, or a capacity that can't be represented.
+    InvalidArgument = -1,
+    /// A name that is empty, too long, `.` or `..`, or has a slash other than one leading.
+    InvalidName = -2,
+    /// The name is taken.
+    AlreadyExists = -3,
+    /// There is no such name.
+    NotFound = -4,
+    /// The operating system refused access.
+    Permission = -5,
+    /// The shared-memory file system can't hold the ring.
+    NoSpace = -6,
+    /// Out of memory, address space or file descriptors.
+    NoMemory = -7,
+    /// The creator has not finished.
+    NotReady = -8,
+    /// Wrong magic, or sizes that don't fit the object.
+    NotARing = -9,
+    /// The ring has another layout version.
+    Version = -10,
+    /// Another live handle is already the producer (or the consumer).
+    RoleTaken = -11,
+    /// More than the capacity: could never be satisfied.
+    TooLarge = -12,
+    /// Publish of more than is claimed, or release of more than is peeked; nothing changed.
+    Misuse = -13,
+    /// The shared counters contradict each other; nothing was touched.
+    Corrupt = -14,
+    /// Any other operating-system error.
+    System = -15,
+    /// A defect in the library, caught at the C boundary.
+    Panic = -16,
+}
+
+impl Status {
+    const ALL: [Self; 20] = [
+        Self::Timeout,
+        Self::Interrupted,
+        Self::Closed,
+        Self::PeerDead,
+        Self::InvalidArgument,
+        Self::InvalidName,
+        Self::AlreadyExists,
+        Self::NotFound,
+        Self::Permission,
+        Self::NoSpace,
+        Self::NoMemory,
+        Self::NotReady,
+        Self::NotARing,
+        Self::Version,
+        Self::RoleTaken,
+        Self::TooLarge,
+        Self::Misuse,
+        Self::Corrupt,
+        Self::System,
+        Self::Panic,
+    ];
+
+    /// The status with this number, if there is one. 0 is success and thus no `Status`.
+    #[must_use]
+    pub fn from_number(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| *status as i32 == number)
+    }
+
+    /// One sentence for a person, with a trailing NUL for C callers.
+    pub(crate) const fn text(self) -> &'static std::ffi::CStr {
+        match self {
+            Self::Timeout => c"the time ran out first",
+            Self::Interrupted => c"the wait was interrupted by wakeup_all",
+            Self::Closed => c"the other side closed its handle",
+            Self::PeerDead => c"the other side's process died without closing",
+            Self::InvalidArgument => {
+                c"invalid argument: NULL, a bad descriptor, or a capacity that can't be represented"
+            }
+            Self::InvalidName => {
+                c"invalid name: empty, too long, a dot name, or a slash other than one leading"
+            }
+            Self::AlreadyExists => c"a ring of this name already exists",
+            Self::NotFound => c"no ring of this name",
+            Self::Permission => c"the operating system refused access",
+            Self::NoSpace => c"the shared-memory file system can't hold the ring",
+            Self::NoMemory => c"out of memory, address space or file descriptors",
+            Self::NotReady => c"the ring's creator has not finished",
+            Self::NotARing => c"not a ring: wrong magic, sizes that don't fit, or missing seals",
+            Self::Version => c"the ring has another layout version",
+            Self::RoleTaken => c"another live handle already has this role",
+            Self::TooLarge => c"more than the ring's capacity",
+            Self::Misuse => c"publish of more than is claimed, or release of more than is peeked",
+            Self::Corrupt => c"the shared counters contradict each other",
+            Self::System => c"operating-system error",
+            Self::Panic => c"a defect in the library",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().to_str().unwrap_or_default())
+    }
+}
+
+/// A [`Status`], with the operating system's error number where it came from there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Error {
+    status: Status,
+    os: i32,
+}
+
+impl Error {
+    /// An error number of the operating system, as the status that is the same for every call.
+    /// A call for which a number means something else translates it before it comes here.
+    pub(crate) const fn from_os(os: i32) -> Self {
+        let status = match os {
+            libc::EACCES | libc::EPERM | libc::EROFS => Status::Permission,
+            libc::ENOSPC | libc::EDQUOT | libc::EFBIG => Status::NoSpace,
+            libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ENOLCK => Status::NoMemory,
+            libc::ENAMETOOLONG => Status::InvalidName,
+            _ => Status::System,
+        };
+        Self { status, os }
+    }
+
+    /// The same error number under another status.
+    pub(crate) const fn with_status(self, status: Status) -> Self {
+        Self { status, os: self.os }
+    }
+
+    /// How the call ended.
+    #[must_use]
+    pub const fn status(self) -> Status {
+        self.status
+    }
+
+    /// The operating system's error number (`errno`), if the error came from there.
+    #[must_use]
+    pub const fn os_error(self) -> Option<i32> {
+        if self.os == 0 { None } else { Some(self.os) }
+    }
+}
+
+impl From<Status> for Error {
+    #[inline]
+    fn from(status: Status) -> Self {
+        Self { status, os: 0 }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.status)?;
+        match self.os_error() {
+            Some(os) => write!(f, " ({})", std::io::Error::from_raw_os_error(os)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        match self.os_error() {
+            Some(os) => write!(f, ": {}", std::io::Error::from_raw_os_error(os)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What every call that can fail returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<Error> for std::io::Error {
+    /// An interruption does not become [`std::io::ErrorKind::Interrupted`]: `write_all` and
+    /// `read_exact` would retry it, and `wakeup_all` would be lost.
+    fn from(error: Error) -> Self {
+        use std::io::ErrorKind;
+        let kind = match error.status {
+            Status::Timeout => ErrorKind::TimedOut,
+            Status::Closed => ErrorKind::BrokenPipe,
+            Status::PeerDead => ErrorKind::ConnectionReset,
+            Status::InvalidArgument | Status::InvalidName | Status::TooLarge => {
+                ErrorKind::InvalidInput
+            }
+            Status::AlreadyExists => ErrorKind::AlreadyExists,
+            Status::NotFound => ErrorKind::NotFound,
+            Status::Permission => ErrorKind::PermissionDenied,
+            Status::NoSpace => ErrorKind::StorageFull,
+            Status::NoMemory => ErrorKind::OutOfMemory,
+            Status::NotARing | Status::Version | Status::Corrupt => ErrorKind::InvalidData,
+            _ => ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_finds_its_status_and_no_other_number_does() {
+        for status in Status::ALL {
+            assert_eq!(Status::from_number(status as i32), Some(status));
+            assert!(!status.text().is_empty());
+        }
+        for number in [0, 5, -17, i32::MIN, i32::MAX] {
+            assert_eq!(Status::from_number(number), None);
+        }
+    }
+
+    #[test]
+    fn an_interruption_is_not_what_std_io_retries() {
+        let error = std::io::Error::from(Error::from(Status::Interrupted));
+        assert_ne!(error.kind(), std::io::ErrorKind::Interrupted);
+    }
+}

@@ -1,0 +1,57 @@
+//! The two ends of the asymmetric barrier: next to nothing for the side that is busy, a syscall
+//! for the side that is about to sleep. Why this is enough is argued in `park.rs`.
+
+use crate::sync::{Ordering, compiler_fence, fence};
+use std::sync::atomic::AtomicU8;
+
+const UNKNOWN: u8 = 0;
+const REGISTERED: u8 = 1;
+const REFUSED: u8 = 2;
+
+/// Whether this process is registered for the expedited barrier; asked of the kernel once.
+static REGISTRATION: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+fn membarrier(command: libc::c_int) -> bool {
+    // SAFETY: membarrier takes no pointers and changes no memory.
+    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+}
+
+/// Asks the kernel to include this process in other processes' [`heavy`] barriers, once a process.
+/// Whether [`light`] may be light afterwards: false on an old kernel or under seccomp.
+pub(crate) fn register() -> bool {
+    match REGISTRATION.load(Ordering::Relaxed) {
+        UNKNOWN => register_again(),
+        known => known == REGISTERED,
+    }
+}
+
+/// As [`register`], asking the kernel whatever was known: for a forked child, which is a process
+/// of its own.
+pub(crate) fn register_again() -> bool {
+    let registered = membarrier(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
+    REGISTRATION.store(if registered { REGISTERED } else { REFUSED }, Ordering::Relaxed);
+    registered
+}
+
+/// The busy side's half: orders its store of the counter before its load of the parked flag.
+/// `registered` is what [`register`] said; without it a real fence is needed.
+#[inline(always)]
+pub(crate) fn light(registered: bool) {
+    if registered {
+        compiler_fence(Ordering::SeqCst);
+    } else {
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// The sleeping side's half: makes every running thread of every registered process, and this one,
+/// pass through a full barrier. False where the kernel refuses: then this thread alone passed
+/// through one, and the caller must not sleep for long.
+#[must_use]
+pub(crate) fn heavy() -> bool {
+    if membarrier(libc::MEMBARRIER_CMD_GLOBAL_EXPEDITED) {
+        return true;
+    }
+    fence(Ordering::SeqCst);
+    false
+}

@@ -1,0 +1,275 @@
+//! The objects that rings live in: files under `/dev/shm`, where `shm_open` keeps its own, and
+//! memfds.
+
+use super::{errno, last_error, retry};
+use crate::status::{Error, Result, Status};
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// The directory of named objects, the same that glibc and musl use.
+const DIRECTORY: &[u8] = b"/dev/shm/";
+/// The longest name, in bytes, without a leading slash.
+const NAME_MAX: usize = 255;
+/// What an anonymous ring is sealed against, so that no mapping of it can ever be cut short.
+const SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+
+/// A NUL-terminated path, on the stack: no call here allocates, as a forked child may make it.
+struct PathBuffer {
+    bytes: [u8; DIRECTORY.len() + NAME_MAX + 1],
+}
+
+impl PathBuffer {
+    fn new(write: impl FnOnce(&mut &mut [u8]) -> std::io::Result<()>) -> Result<Self> {
+        let mut bytes = [0; DIRECTORY.len() + NAME_MAX + 1];
+        let last = bytes.len() - 1;
+        write(&mut &mut bytes[..last]).map_err(|_| Status::InvalidName)?;
+        Ok(Self { bytes })
+    }
+
+    /// Where the object `name` lives, by the rules of `shm_open`: one leading slash is allowed.
+    fn of_name(name: &[u8]) -> Result<Self> {
+        let name = name.strip_prefix(b"/").unwrap_or(name);
+        let allowed = !matches!(name, b"" | b"." | b"..")
+            && name.len() <= NAME_MAX
+            && !name.iter().any(|byte| matches!(byte, b'/' | 0));
+        if !allowed {
+            return Err(Status::InvalidName.into());
+        }
+        Self::new(|to| {
+            to.write_all(DIRECTORY)?;
+            to.write_all(name)
+        })
+    }
+
+    /// The open file `fd`, as a path: opening that gives a description of its own.
+    fn of_descriptor(fd: RawFd) -> Result<Self> {
+        Self::new(|to| write!(to, "/proc/self/fd/{fd}"))
+    }
+
+    fn as_ptr(&self) -> *const libc::c_char {
+        self.bytes.as_ptr().cast()
+    }
+
+    fn open(&self, flags: libc::c_int, mode: u32) -> Result<OwnedFd> {
+        // SAFETY: the path is NUL-terminated, as the last byte is never written.
+        let fd = retry(|| unsafe { libc::open(self.as_ptr(), flags | libc::O_CLOEXEC, mode) })?;
+        // SAFETY: `open` gave a new descriptor, which is nobody else's.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+}
+
+/// Which file a descriptor or a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// What the file system says of an object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Metadata {
+    /// Which file it is.
+    pub identity: Identity,
+    /// Whether it is a plain file, as every ring is.
+    pub regular: bool,
+    /// Its size, in bytes.
+    pub size: u64,
+}
+
+impl Metadata {
+    #[allow(clippy::unnecessary_cast, reason = "the widths differ between architectures")]
+    fn from_stat(stat: &libc::stat) -> Self {
+        Self {
+            identity: Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 },
+            regular: stat.st_mode & libc::S_IFMT == libc::S_IFREG,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+        }
+    }
+
+    fn query(call: impl FnOnce(*mut libc::stat) -> libc::c_int) -> Result<Self> {
+        // SAFETY: a stat is plain numbers, for which zero is a valid value.
+        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+        if call(&raw mut stat) == -1 { Err(last_error()) } else { Ok(Self::from_stat(&stat)) }
+    }
+}
+
+/// A new object without a name, that [`publish`] can give one: whoever dies before leaves nothing.
+pub(crate) fn create_unnamed(mode: u32) -> Result<OwnedFd> {
+    let path = PathBuffer::new(|to| to.write_all(DIRECTORY))?;
+    path.open(libc::O_TMPFILE | libc::O_RDWR, mode)
+}
+
+/// Gives an object of [`create_unnamed`] its name, unless that is taken (`AlreadyExists`).
+pub(crate) fn publish(fd: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
+    let (from, to) = (PathBuffer::of_descriptor(fd.as_raw_fd())?, PathBuffer::of_name(name)?);
+    // SAFETY: both paths are NUL-terminated.
+    let done = unsafe {
+        libc::linkat(
+            libc::AT_FDCWD,
+            from.as_ptr(),
+            libc::AT_FDCWD,
+            to.as_ptr(),
+            libc::AT_SYMLINK_FOLLOW,
+        )
+    };
+    match done {
+        0 => Ok(()),
+        _ if errno() == libc::EEXIST => Err(last_error().with_status(Status::AlreadyExists)),
+        _ => Err(last_error()),
+    }
+}
+
+/// Says `NotFound` where that is what the error number means: in a call that looks up a name.
+fn not_found(error: Error) -> Error {
+    match error.os_error() {
+        Some(libc::ENOENT) => error.with_status(Status::NotFound),
+        Some(libc::EISDIR | libc::ELOOP | libc::ENXIO) => error.with_status(Status::NotARing),
+        _ => error,
+    }
+}
+
+/// Opens the object `name` for reading and writing.
+pub(crate) fn open(name: &[u8]) -> Result<OwnedFd> {
+    let flags = libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    PathBuffer::of_name(name)?.open(flags, 0).map_err(not_found)
+}
+
+/// What the file system says of the object `name`.
+pub(crate) fn metadata_of_name(name: &[u8]) -> Result<Metadata> {
+    let path = PathBuffer::of_name(name)?;
+    // SAFETY: the path is NUL-terminated, and the pointer a valid place for the answer.
+    Metadata::query(|stat| unsafe { libc::lstat(path.as_ptr(), stat) }).map_err(not_found)
+}
+
+/// What the file system says of an open object.
+pub(crate) fn metadata(fd: BorrowedFd<'_>) -> Result<Metadata> {
+    // SAFETY: the descriptor is open, and the pointer a valid place for the answer.
+    Metadata::query(|stat| unsafe { libc::fstat(fd.as_raw_fd(), stat) })
+}
+
+/// Removes the name; whoever has the object open keeps it.
+pub(crate) fn unlink(name: &[u8]) -> Result<()> {
+    let path = PathBuffer::of_name(name)?;
+    // SAFETY: the path is NUL-terminated.
+    retry(|| unsafe { libc::unlink(path.as_ptr()) }).map_err(not_found)?;
+    Ok(())
+}
+
+/// A new object that never has a name.
+pub(crate) fn create_anonymous() -> Result<OwnedFd> {
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    // SAFETY: the name is NUL-terminated.
+    let fd = retry(|| unsafe { libc::memfd_create(c"spsc-shm".as_ptr(), flags) })?;
+    // SAFETY: the call gave a new descriptor, which is nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Fixes the size of an anonymous object for ever.
+pub(crate) fn seal(fd: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: the descriptor is open; no pointer is passed.
+    retry(|| unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, SEALS) })?;
+    Ok(())
+}
+
+/// Whether the object's size is fixed for ever.
+pub(crate) fn is_sealed(fd: BorrowedFd<'_>) -> bool {
+    // SAFETY: the descriptor is open; no pointer is passed.
+    let seals = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GET_SEALS) };
+    seals != -1 && seals & SEALS == SEALS
+}
+
+/// Opens the file of `fd` once more, for a description of its own: one that shares neither locks
+/// nor life with any other descriptor. Needs `/proc`.
+pub(crate) fn reopen(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
+    PathBuffer::of_descriptor(fd.as_raw_fd())?.open(libc::O_RDWR, 0)
+}
+
+/// Puts a new description of `public`'s file behind the number of `target`, in place of the one
+/// that a forked child shares with its parent. If that fails, `target` becomes a copy of `public`:
+/// in no case does it keep the parent's description alive. For a process with one thread.
+/// Async-signal-safe.
+pub(crate) fn reopen_at(public: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<()> {
+    let replace = |from: BorrowedFd<'_>| {
+        // SAFETY: both descriptors are open; the one that `dup3` closes is replaced at once, so
+        // that whoever owns its number goes on owning an open descriptor.
+        retry(|| unsafe { libc::dup3(from.as_raw_fd(), target.as_raw_fd(), libc::O_CLOEXEC) })
+    };
+    // First of all let go of the parent's: that also frees the description's slot, should the
+    // limit of descriptors be reached.
+    replace(public)?;
+    let own = reopen(public)?;
+    replace(own.as_fd())?;
+    Ok(())
+}
+
+/// A second descriptor of the same description, closed on exec. `InvalidArgument` if `fd` is none.
+pub(crate) fn duplicate(fd: RawFd) -> Result<OwnedFd> {
+    // SAFETY: any number may be asked about; no pointer is passed.
+    match retry(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }) {
+        // SAFETY: the call gave a new descriptor, which is nobody else's.
+        Ok(copy) => Ok(unsafe { OwnedFd::from_raw_fd(copy) }),
+        Err(error) if error.os_error() == Some(libc::EBADF) => {
+            Err(error.with_status(Status::InvalidArgument))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reserves `size` bytes for the object, so that no later access can find the memory gone.
+/// On tmpfs a size set by `ftruncate` promises nothing: the first write to a page that no longer
+/// fits is a `SIGBUS`.
+pub(crate) fn reserve(fd: BorrowedFd<'_>, size: u64) -> Result<()> {
+    // Small steps: a signal undoes the step that it interrupts, and under a storm of signals a
+    // long one would never end.
+    const STEP: u64 = 256 << 10;
+    let space = free_space(fd)?;
+    if space < size {
+        return Err(Error::from_os(libc::ENOSPC));
+    }
+    let mut offset = 0;
+    while offset < size {
+        let len = STEP.min(size - offset);
+        // SAFETY: the descriptor is open; no pointer is passed. The numbers are below `i64::MAX`,
+        // as `size` was checked against the free space.
+        retry(|| unsafe { libc::fallocate(fd.as_raw_fd(), 0, offset as i64, len as i64) })?;
+        offset += len;
+    }
+    Ok(())
+}
+
+/// Bytes that the object's file system could still hold. A memfd's has no limit of its own.
+fn free_space(fd: BorrowedFd<'_>) -> Result<u64> {
+    // SAFETY: a statvfs is plain numbers, for which zero is a valid value.
+    let mut stat: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the descriptor is open, and `stat` a valid place for the answer.
+    retry(|| unsafe { libc::fstatvfs(fd.as_raw_fd(), &raw mut stat) })?;
+    if stat.f_blocks == 0 {
+        return Ok(i64::MAX as u64);
+    }
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Reads exactly `N` bytes at `offset`, without mapping anything: a file that is cut short
+/// meanwhile gives an error, not a `SIGBUS`.
+pub(crate) fn read_at<const N: usize>(fd: BorrowedFd<'_>, offset: i64) -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    loop {
+        // SAFETY: the descriptor is open, and `bytes` a valid place for N bytes.
+        let got = unsafe { libc::pread(fd.as_raw_fd(), bytes.as_mut_ptr().cast(), N, offset) };
+        match got {
+            -1 if errno() == libc::EINTR => {}
+            -1 => return Err(last_error()),
+            got if got as usize == N => return Ok(bytes),
+            _ => return Err(Status::NotARing.into()),
+        }
+    }
+}
+
+/// Writes `bytes` at `offset`.
+pub(crate) fn write_at(fd: BorrowedFd<'_>, offset: i64, bytes: &[u8]) -> Result<()> {
+    // SAFETY: the descriptor is open, and `bytes` valid for its length.
+    let put = || unsafe {
+        libc::pwrite(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), offset) as libc::c_int
+    };
+    if retry(put)? as usize == bytes.len() { Ok(()) } else { Err(Status::System.into()) }
+}

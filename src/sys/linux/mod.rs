@@ -1,0 +1,45 @@
+//! Linux, x86-64 and AArch64.
+
+pub(crate) mod barrier;
+pub(crate) mod clock;
+pub(crate) mod cpu;
+pub(crate) mod file;
+pub(crate) mod fork;
+pub(crate) mod futex;
+pub(crate) mod lock;
+pub(crate) mod memory;
+
+use crate::status::Error;
+
+/// The error number that the last failed call of this thread left.
+fn errno() -> i32 {
+    // SAFETY: the pointer is to this thread's own errno and always valid.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Leaves `number` for the C caller, whatever clean-up has happened since it arose.
+pub(crate) fn set_errno(number: i32) {
+    // SAFETY: as in `errno`.
+    unsafe { *libc::__errno_location() = number }
+}
+
+/// The last failed call of this thread, as an [`Error`].
+fn last_error() -> Error {
+    Error::from_os(errno())
+}
+
+/// Calls again for as long as a signal interrupts; -1 becomes the error.
+fn retry(mut call: impl FnMut() -> libc::c_int) -> Result<libc::c_int, Error> {
+    loop {
+        match call() {
+            -1 if errno() == libc::EINTR => {}
+            -1 => return Err(last_error()),
+            value => return Ok(value),
+        }
+    }
+}
+
+/// The calling process, for people who look at a ring; never used to decide anything.
+pub(crate) fn process_id() -> u32 {
+    std::process::id()
+}

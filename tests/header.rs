@@ -1,0 +1,49 @@
+//! The committed C header is what cbindgen makes of the source.
+//!
+//! To refresh it: `SPSC_UPDATE_HEADER=1 cargo test --test header`
+
+use std::path::Path;
+
+/// The version macros: the numbers stand in Cargo.toml and nowhere else.
+fn version_macros() -> String {
+    let [major, minor, patch] = [
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        env!("CARGO_PKG_VERSION_MINOR"),
+        env!("CARGO_PKG_VERSION_PATCH"),
+    ];
+    format!(
+        "\n#define SPSC_VERSION_MAJOR {major}\n#define SPSC_VERSION_MINOR {minor}\n\
+         #define SPSC_VERSION_PATCH {patch}\n/** To be compared with spsc_version(). */\n\
+         #define SPSC_VERSION_NUMBER \\\n  \
+         ((SPSC_VERSION_MAJOR << 16) | (SPSC_VERSION_MINOR << 8) | SPSC_VERSION_PATCH)"
+    )
+}
+
+fn generate() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut config =
+        cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
+    config.after_includes = Some(version_macros());
+    let mut header = Vec::new();
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    for file in ["types", "lifecycle", "producer", "consumer", "any"] {
+        builder = builder.with_src(root.join(format!("src/ffi/{file}.rs")));
+    }
+    builder.generate().expect("the C interface can be expressed in C").write(&mut header);
+    String::from_utf8(header).expect("the documentation is UTF-8")
+}
+
+#[test]
+fn the_committed_header_is_what_the_source_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/spsc_shm.h");
+    let generated = generate();
+    if std::env::var_os("SPSC_UPDATE_HEADER").is_some() {
+        std::fs::write(&path, &generated).expect("include/ can be written");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == generated,
+        "include/spsc_shm.h is out of date; refresh it with\n  \
+         SPSC_UPDATE_HEADER=1 cargo test --test header"
+    );
+}
