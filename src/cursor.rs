@@ -249,7 +249,7 @@ impl<S: Side> Cursor<S> {
         })?;
         (self.own, self.bound, self.granted) = (own, bound, 0);
         self.registered = barrier::register();
-        self.waiter.attached();
+        self.waiter.look_at_cpus(control, S::ROLE);
         self.attached = true;
         Ok(())
     }

@@ -14,9 +14,9 @@
 //!   640 ├────────────────────────────────────────────────┤
 //!       │ interrupts: calls of wakeup_all                │
 //!   768 ├────────────────────────────────────────────────┤
-//!       │ producer: state │ generation │ pid             │
+//!       │ producer: state │ generation │ pid │ CPU       │
 //!   896 ├────────────────────────────────────────────────┤
-//!       │ consumer: state │ generation │ pid             │
+//!       │ consumer: state │ generation │ pid │ CPU       │
 //!  1024 └────────────────────────────────────────────────┘
 //!       …
 //!  data offset (a page): the data, `capacity` bytes
@@ -83,6 +83,9 @@ pub(crate) const ATTACHED: u32 = 1;
 /// A role whose last holder closed its handle.
 pub(crate) const CLOSED: u32 = 2;
 
+/// A side that may run on more than one CPU.
+pub(crate) const SEVERAL_CPUS: u32 = u32::MAX;
+
 /// Who holds a role.
 #[repr(C)]
 #[derive(Debug, Default)]
@@ -93,6 +96,8 @@ pub(crate) struct RoleWord {
     pub generation: AtomicU32,
     /// The process of the last one, in its own PID namespace. For people; never used to decide.
     pub pid: AtomicU32,
+    /// The one CPU that it may run on, plus 1, or [`SEVERAL_CPUS`]; 0 before the first.
+    pub cpu: AtomicU32,
 }
 
 /// The control block, at the start of the object.
@@ -139,5 +144,6 @@ mod offsets {
     const_assert_eq!(offset_of!(RoleWord, state), 0);
     const_assert_eq!(offset_of!(RoleWord, generation), 4);
     const_assert_eq!(offset_of!(RoleWord, pid), 8);
+    const_assert_eq!(offset_of!(RoleWord, cpu), 12);
     const_assert_eq!(size_of::<Control>(), 1024);
 }

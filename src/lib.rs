@@ -8,6 +8,7 @@ mod cursor;
 mod layout;
 mod park;
 mod role;
+mod spin;
 mod status;
 
 #[cfg(not(loom))]

@@ -64,16 +64,15 @@
 //! never overtakes its last bytes. The closing side, like `wakeup_all`, then runs a full fence and
 //! wakes, whatever `wanted` says: rare events pay both halves themselves.
 
-use crate::layout::{Control, ParkWord};
+use crate::layout::{Control, ParkWord, SEVERAL_CPUS};
 use crate::role::{self, Locks, Role};
+use crate::spin::Spin;
 use crate::status::{Result, Status};
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::sys::{barrier, clock, cpu, futex};
 
 /// A `timeout_ns` without limit.
 pub(crate) const FOREVER: u64 = u64::MAX;
-/// A `spin_ns` that leaves the time to the library.
-pub(crate) const SPIN_ADAPTIVE: u64 = u64::MAX;
 
 /// How often a waiter looks whether the other side is alive. Half of it and a scheduling delay
 /// are to spare in the 250 ms that are promised.
@@ -174,6 +173,8 @@ pub(crate) struct Waiter {
     next_liveness: u64,
     /// Whether it was dead at the last look.
     was_dead: bool,
+    /// The only CPU that this side may run on, plus 1.
+    only_cpu: Option<u32>,
     spin: Spin,
 }
 
@@ -183,13 +184,15 @@ impl Waiter {
             seen_interrupts: control.interrupts.load(Ordering::Relaxed),
             next_liveness: 0,
             was_dead: false,
+            only_cpu: None,
             spin: Spin::new(spin_ns),
         }
     }
 
-    /// This side has just taken its role.
-    pub(crate) fn attached(&mut self) {
-        self.spin.only_one_cpu = cpu::only_one();
+    /// Notes where this thread may run, and tells the other side.
+    pub(crate) fn look_at_cpus(&mut self, control: &Control, role: Role) {
+        self.only_cpu = cpu::only().map(|cpu| cpu + 1);
+        role.word(control).cpu.store(self.only_cpu.unwrap_or(SEVERAL_CPUS), Ordering::Relaxed);
     }
 
     /// As new, but for what was learned.
@@ -209,12 +212,18 @@ impl Waiter {
             let now = clock::now_coarse();
             return if self.ended(wait, met, now)? { Ok(()) } else { Err(Status::Timeout.into()) };
         }
-        let start = clock::now();
-        let deadline = start.saturating_add(wait.timeout_ns);
-        if self.was_dead && self.ended(wait, met, start)? {
+        if self.was_dead && self.ended(wait, met, clock::now())? {
             return Ok(());
         }
-        if self.spin.run(start, deadline, || interrupted(wait, self.seen_interrupts), met)? {
+        let may_spin = may_spin(self.only_cpu, wait);
+        // Most waits of a busy ring end here, before the clock has been looked at.
+        if may_spin && self.spin.briefly(met)? {
+            return Ok(());
+        }
+        let start = clock::now();
+        let deadline = start.saturating_add(wait.timeout_ns);
+        let disturbed = || interrupted(wait, self.seen_interrupts);
+        if may_spin && self.spin.until(start, deadline, disturbed, met)? {
             return Ok(());
         }
         let done = self.sleep(wait, deadline, met);
@@ -298,7 +307,7 @@ impl Waiter {
         if now >= self.next_liveness || self.was_dead {
             self.next_liveness = now + LIVENESS_NS;
             self.was_dead = role::has_died(wait.control, wait.locks, peer);
-            self.spin.only_one_cpu = cpu::only_one();
+            self.look_at_cpus(wait.control, wait.role);
         }
         self.was_dead
     }
@@ -309,72 +318,10 @@ fn interrupted(wait: &Wait<'_>, seen: u32) -> bool {
     wait.control.interrupts.load(Ordering::Acquire) != seen
 }
 
-/// How long to spin before sleeping: learned from how long the last waits took.
-#[derive(Debug)]
-struct Spin {
-    /// The longest spin, in nanoseconds.
-    limit_ns: u64,
-    /// The next spin.
-    budget_ns: u64,
-    /// Whether to learn, or to spin for `limit_ns` every time.
-    adaptive: bool,
-    /// Spinning would keep the other side from running.
-    only_one_cpu: bool,
-}
-
-impl Spin {
-    /// The longest spin where the library chooses: about what a sleep and a wake-up cost.
-    const ADAPTIVE_LIMIT_NS: u64 = 50_000;
-    /// The shortest: so little is lost by it, and without it nothing would ever be learned.
-    const FLOOR_NS: u64 = 2_000;
-    /// The longest that a number in the control block can ask for.
-    const LIMIT_NS: u64 = 1_000_000_000;
-    /// Looks between two looks at the clock.
-    const LOOKS: u32 = 16;
-
-    fn new(spin_ns: u64) -> Self {
-        let adaptive = spin_ns == SPIN_ADAPTIVE;
-        let limit_ns = if adaptive { Self::ADAPTIVE_LIMIT_NS } else { spin_ns.min(Self::LIMIT_NS) };
-        Self { limit_ns, budget_ns: limit_ns, adaptive, only_one_cpu: false }
-    }
-
-    /// Spins until `met`, which gives true, or for the budget.
-    fn run(
-        &mut self,
-        start: u64,
-        deadline: u64,
-        interrupted: impl Fn() -> bool,
-        met: &mut impl FnMut() -> Result<bool>,
-    ) -> Result<bool> {
-        if self.only_one_cpu || self.budget_ns == 0 {
-            return Ok(false);
-        }
-        let until = deadline.min(start.saturating_add(self.budget_ns));
-        loop {
-            for _ in 0..Self::LOOKS {
-                if met()? {
-                    return Ok(true);
-                }
-                std::hint::spin_loop();
-            }
-            if interrupted() {
-                return Ok(false);
-            }
-            let now = clock::now();
-            if now >= until {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// A wait took `ns`, sleep and all.
-    fn slept(&mut self, ns: u64) {
-        if self.adaptive {
-            self.budget_ns = if ns <= self.limit_ns {
-                (self.budget_ns * 2).min(self.limit_ns)
-            } else {
-                (self.budget_ns / 2).max(Self::FLOOR_NS)
-            };
-        }
-    }
+/// Whether spinning leaves the other side a CPU to run on: a side that may run on one CPU only
+/// spins if the other is known to run elsewhere.
+fn may_spin(only_cpu: Option<u32>, wait: &Wait<'_>) -> bool {
+    let Some(cpu) = only_cpu else { return true };
+    let peer = wait.role.other().word(wait.control).cpu.load(Ordering::Relaxed);
+    peer != 0 && peer != cpu
 }

@@ -2,8 +2,9 @@
 
 use crate::cursor::{Rx, Tx};
 use crate::handle::{Handle, Lane, Stats};
-use crate::park::{FOREVER, SPIN_ADAPTIVE};
+use crate::park::FOREVER;
 use crate::segment::{Choices, Segment};
+use crate::spin::SPIN_ADAPTIVE;
 use crate::status::{Result, Status};
 use std::ffi::OsStr;
 use std::fmt;

@@ -1,0 +1,81 @@
+//! How long to look for what is about to come before going to sleep, and how often.
+
+use crate::status::Result;
+use crate::sys::clock;
+
+/// A `spin_ns` that leaves the time to the library.
+pub(crate) const SPIN_ADAPTIVE: u64 = u64::MAX;
+
+/// The longest spin where the library chooses: about what a sleep and a wake-up cost.
+const ADAPTIVE_LIMIT_NS: u64 = 50_000;
+/// The shortest: so little is lost by it, and without it nothing would ever be learned.
+const FLOOR_NS: u64 = 2_000;
+/// The longest that a number in the control block can ask for.
+const LIMIT_NS: u64 = 1_000_000_000;
+/// Looks before the first look at the clock.
+const BRIEF: u32 = 128;
+/// Looks between two looks at the clock.
+const LOOKS: u32 = 16;
+
+/// One side's spinning: learned from how long its last waits took.
+#[derive(Debug)]
+pub(crate) struct Spin {
+    /// The longest spin, in nanoseconds.
+    limit_ns: u64,
+    /// The next spin.
+    budget_ns: u64,
+    /// Whether to learn, or to spin for `limit_ns` every time.
+    adaptive: bool,
+}
+
+impl Spin {
+    pub(crate) fn new(spin_ns: u64) -> Self {
+        let adaptive = spin_ns == SPIN_ADAPTIVE;
+        let limit_ns = if adaptive { ADAPTIVE_LIMIT_NS } else { spin_ns.min(LIMIT_NS) };
+        Self { limit_ns, budget_ns: limit_ns, adaptive }
+    }
+
+    /// Looks a number of times as fast as can be.
+    pub(crate) fn briefly(&mut self, met: &mut impl FnMut() -> Result<bool>) -> Result<bool> {
+        if self.limit_ns == 0 {
+            return Ok(false);
+        }
+        for _ in 0..BRIEF {
+            if met()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Looks until `met`, which gives true, until disturbed, or for the budget.
+    pub(crate) fn until(
+        &mut self,
+        start: u64,
+        deadline: u64,
+        disturbed: impl Fn() -> bool,
+        met: &mut impl FnMut() -> Result<bool>,
+    ) -> Result<bool> {
+        let until = deadline.min(start.saturating_add(self.budget_ns));
+        while clock::now() < until && !disturbed() {
+            for _ in 0..LOOKS {
+                if met()? {
+                    return Ok(true);
+                }
+                std::hint::spin_loop();
+            }
+        }
+        Ok(false)
+    }
+
+    /// A wait took `ns`, sleep and all.
+    pub(crate) fn slept(&mut self, ns: u64) {
+        if self.adaptive {
+            self.budget_ns = if ns <= self.limit_ns {
+                (self.budget_ns * 2).min(self.limit_ns)
+            } else {
+                (self.budget_ns / 2).max(FLOOR_NS)
+            };
+        }
+    }
+}
