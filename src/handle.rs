@@ -24,10 +24,43 @@ pub(crate) struct Handle {
 }
 
 /// What one side needs on its fast paths, on cache lines that the other side does not touch.
-struct Half<S> {
-    cursor: Cursor<S>,
+#[repr(C)]
+pub(crate) struct Half<S> {
     control: NonNull<Control>,
     data: NonNull<u8>,
+    cursor: Cursor<S>,
+}
+
+/// Where a handle keeps what belongs to one side.
+pub(crate) trait End: Side + Sized {
+    /// Its half.
+    fn half(handle: &Handle) -> &UnsafeCell<Half<Self>>;
+    /// What this side of the handle has been through.
+    fn tally(handle: &Handle) -> &Tally;
+}
+
+impl End for Tx {
+    #[inline(always)]
+    fn half(handle: &Handle) -> &UnsafeCell<Half<Self>> {
+        &handle.producer
+    }
+
+    #[inline(always)]
+    fn tally(handle: &Handle) -> &Tally {
+        &handle.producer_tally
+    }
+}
+
+impl End for Rx {
+    #[inline(always)]
+    fn half(handle: &Handle) -> &UnsafeCell<Half<Self>> {
+        &handle.consumer
+    }
+
+    #[inline(always)]
+    fn tally(handle: &Handle) -> &Tally {
+        &handle.consumer_tally
+    }
 }
 
 // SAFETY: the pointers in the halves are into the segment, which lives as long as the handle and
@@ -101,24 +134,19 @@ impl Handle {
         Ok(handle)
     }
 
-    /// The producer's side.
+    /// One side of the ring.
     ///
     /// # Safety
     /// While the lane lives, no other lane of this side of this handle is used.
     #[inline(always)]
-    pub(crate) unsafe fn producer(&self) -> Lane<'_, Tx> {
-        // SAFETY: the caller's promise is this function's own.
-        unsafe { lane(&self.producer, &self.locks, &self.producer_tally) }
-    }
-
-    /// The consumer's side.
-    ///
-    /// # Safety
-    /// While the lane lives, no other lane of this side of this handle is used.
-    #[inline(always)]
-    pub(crate) unsafe fn consumer(&self) -> Lane<'_, Rx> {
-        // SAFETY: the caller's promise is this function's own.
-        unsafe { lane(&self.consumer, &self.locks, &self.consumer_tally) }
+    pub(crate) unsafe fn lane<S: End>(&self) -> Lane<'_, S> {
+        // SAFETY: the caller's promise.
+        let Half { cursor, control, data } = unsafe { &mut *S::half(self).get() };
+        // SAFETY: the control block lives as long as the segment, which the borrow of `self`
+        // keeps.
+        let control = unsafe { control.as_ref() };
+        let shared = Shared { control, locks: &self.locks, tally: S::tally(self) };
+        Lane { cursor, shared, data: *data }
     }
 
     /// Bytes of data: a power of two.
@@ -159,12 +187,13 @@ impl Handle {
             head: tail.wrapping_add(available),
             tail,
             available,
-            producer: self.role_stats::<Tx>(&self.producer_tally),
-            consumer: self.role_stats::<Rx>(&self.consumer_tally),
+            producer: self.role_stats::<Tx>(),
+            consumer: self.role_stats::<Rx>(),
         }
     }
 
-    fn role_stats<S: Side>(&self, tally: &Tally) -> RoleStats {
+    fn role_stats<S: End>(&self) -> RoleStats {
+        let tally = S::tally(self);
         let control = self.segment.control();
         let word = S::ROLE.word(control);
         let state = if role::has_died(control, &self.locks, S::ROLE) {
@@ -194,7 +223,7 @@ impl Handle {
     pub(crate) unsafe fn after_fork(&self) {
         self.locks.renew_after_fork(self.segment.file());
         // SAFETY: the caller's promise is these functions' own.
-        let (producer, consumer) = unsafe { (self.producer(), self.consumer()) };
+        let (producer, consumer) = unsafe { (self.lane::<Tx>(), self.lane::<Rx>()) };
         producer.cursor.forget_role(producer.shared.control);
         consumer.cursor.forget_role(consumer.shared.control);
     }
@@ -205,8 +234,8 @@ impl Drop for Handle {
         registry::remove(self);
         // SAFETY: `self` is borrowed mutably, so that no lane of it exists.
         unsafe {
-            self.producer().detach();
-            self.consumer().detach();
+            self.lane::<Tx>().detach();
+            self.lane::<Rx>().detach();
         }
     }
 }
@@ -218,21 +247,6 @@ pub(crate) struct Lane<'a, S> {
     data: NonNull<u8>,
 }
 
-/// # Safety
-/// There is no other reference to this half while the lane lives, and `locks` are of its handle.
-#[inline(always)]
-unsafe fn lane<'a, S>(
-    half: &'a UnsafeCell<Half<S>>,
-    locks: &'a FileLocks,
-    tally: &'a Tally,
-) -> Lane<'a, S> {
-    // SAFETY: the caller's promise.
-    let Half { cursor, control, data } = unsafe { &mut *half.get() };
-    // SAFETY: the control block lives as long as the segment of the handle that is borrowed.
-    let control = unsafe { control.as_ref() };
-    Lane { cursor, shared: Shared { control, locks, tally }, data: *data }
-}
-
 impl<S: Side> Lane<'_, S> {
     /// Where the side's position lies in the data: `capacity` contiguous bytes from there on are
     /// mapped.
@@ -240,6 +254,13 @@ impl<S: Side> Lane<'_, S> {
     fn here(&self) -> NonNull<u8> {
         // SAFETY: the offset is below the capacity, and twice the capacity is mapped.
         unsafe { self.data.add(self.cursor.offset()) }
+    }
+
+    /// Grants `want` contiguous bytes at the position, if by what was last seen of the other side
+    /// they are there. Contains nothing that could panic.
+    #[inline(always)]
+    pub(crate) fn try_acquire(&mut self, want: u64) -> Option<NonNull<u8>> {
+        self.cursor.try_acquire(want).then(|| self.here())
     }
 
     /// Grants `want` contiguous bytes at the position.

@@ -257,7 +257,7 @@ impl Producer {
     #[inline(always)]
     fn lane(&mut self) -> Lane<'_, Tx> {
         // SAFETY: there is one producer of this handle, and it is borrowed mutably.
-        unsafe { self.ring.handle.producer() }
+        unsafe { self.ring.handle.lane() }
     }
 
     /// The ring, for what any thread may do with it.
@@ -335,7 +335,7 @@ impl Consumer {
     #[inline(always)]
     fn lane(&mut self) -> Lane<'_, Rx> {
         // SAFETY: there is one consumer of this handle, and it is borrowed mutably.
-        unsafe { self.ring.handle.consumer() }
+        unsafe { self.ring.handle.lane() }
     }
 
     /// The ring, for what any thread may do with it.

@@ -35,7 +35,7 @@ impl Checksum {
     fn add_byte(&mut self, byte: u8) {
         self.word |= u64::from(byte) << (self.bytes % 8 * 8);
         self.bytes += 1;
-        if self.bytes % 8 == 0 {
+        if self.bytes.is_multiple_of(8) {
             self.fold();
         }
     }
@@ -46,7 +46,7 @@ impl Checksum {
     }
 
     pub fn report(mut self) -> Report {
-        if self.bytes % 8 != 0 {
+        if !self.bytes.is_multiple_of(8) {
             self.fold();
         }
         Report { bytes: self.bytes, hash: self.hash }

@@ -1,19 +1,9 @@
 //! The consumer's functions.
 
-use super::guard::{guard, handle, place};
+use super::lane;
 use super::types::{spsc_ring, spsc_status};
 use crate::cursor::Rx;
-use crate::handle::Lane;
-use crate::status::Result;
 use std::ffi::c_void;
-
-/// # Safety
-/// `ring` is NULL or an open handle, and this is the only thread that consumes with it.
-#[inline(always)]
-unsafe fn lane<'a>(ring: *mut spsc_ring) -> Result<Lane<'a, Rx>> {
-    // SAFETY: the caller's promise.
-    unsafe { Ok(handle(ring)?.consumer()) }
-}
 
 /// Waits until want bytes are there, and returns them: contiguous, wherever they lie, and the
 /// caller's to read until they are released. They need not have been published in one piece.
@@ -37,12 +27,8 @@ pub unsafe extern "C" fn spsc_peek(
     timeout_ns: u64,
     out_data: *mut *const c_void,
 ) -> spsc_status {
-    guard(|| {
-        // SAFETY: a caller passes NULL or what the types say, from the one consumer thread.
-        let (mut lane, out) = unsafe { (lane(ring)?, place(out_data)?) };
-        out.write(lane.acquire(want as u64, timeout_ns)?.as_ptr().cast_const().cast());
-        Ok(())
-    })
+    // SAFETY: a caller passes NULL or what the types say, from the one consumer thread.
+    unsafe { lane::acquire::<Rx>(ring, want, timeout_ns, out_data.cast()) }
 }
 
 /// Waits until min bytes are there, and returns all that are: the way to amortise a call over many
@@ -59,14 +45,8 @@ pub unsafe extern "C" fn spsc_peek_some(
     out_data: *mut *const c_void,
     out_len: *mut usize,
 ) -> spsc_status {
-    guard(|| {
-        // SAFETY: a caller passes NULL or what the types say, from the one consumer thread.
-        let (mut lane, out, out_len) = unsafe { (lane(ring)?, place(out_data)?, place(out_len)?) };
-        let (data, len) = lane.acquire_some(min as u64, timeout_ns)?;
-        out.write(data.as_ptr().cast_const().cast());
-        out_len.write(len as usize);
-        Ok(())
-    })
+    // SAFETY: a caller passes NULL or what the types say, from the one consumer thread.
+    unsafe { lane::acquire_some::<Rx>(ring, min, timeout_ns, out_data.cast(), out_len) }
 }
 
 /// Consumes the first n peeked bytes, which the producer may then write over, and wakes it if it
@@ -78,8 +58,8 @@ pub unsafe extern "C" fn spsc_peek_some(
 /// Thread: consumer. Blocks: no.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_release(ring: *mut spsc_ring, n: usize) -> spsc_status {
-    // SAFETY: a caller passes NULL or an open handle, from the one consumer thread.
-    guard(|| unsafe { lane(ring)? }.advance(n as u64))
+    // SAFETY: a caller passes NULL or what the types say, from the one consumer thread.
+    unsafe { lane::advance::<Rx>(ring, n) }
 }
 
 /// Waits until need bytes are there. Peeks nothing, but makes this handle the consumer. Outcomes
@@ -92,6 +72,6 @@ pub unsafe extern "C" fn spsc_wait_for_data(
     need: usize,
     timeout_ns: u64,
 ) -> spsc_status {
-    // SAFETY: a caller passes NULL or an open handle, from the one consumer thread.
-    guard(|| unsafe { lane(ring)? }.wait_for(need as u64, timeout_ns))
+    // SAFETY: a caller passes NULL or what the types say, from the one consumer thread.
+    unsafe { lane::wait_for::<Rx>(ring, need, timeout_ns) }
 }

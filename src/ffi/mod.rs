@@ -12,6 +12,7 @@
 mod any;
 mod consumer;
 mod guard;
+mod lane;
 mod lifecycle;
 mod producer;
 mod types;

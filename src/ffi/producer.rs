@@ -1,19 +1,9 @@
 //! The producer's functions.
 
-use super::guard::{guard, handle, place};
+use super::lane;
 use super::types::{spsc_ring, spsc_status};
 use crate::cursor::Tx;
-use crate::handle::Lane;
-use crate::status::Result;
 use std::ffi::c_void;
-
-/// # Safety
-/// `ring` is NULL or an open handle, and this is the only thread that produces with it.
-#[inline(always)]
-unsafe fn lane<'a>(ring: *mut spsc_ring) -> Result<Lane<'a, Tx>> {
-    // SAFETY: the caller's promise.
-    unsafe { Ok(handle(ring)?.producer()) }
-}
 
 /// Waits until want bytes are free, and claims them: contiguous, wherever they lie, and the
 /// caller's to write until they are published. A new claim replaces the old one.
@@ -36,12 +26,8 @@ pub unsafe extern "C" fn spsc_claim(
     timeout_ns: u64,
     out_data: *mut *mut c_void,
 ) -> spsc_status {
-    guard(|| {
-        // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
-        let (mut lane, out) = unsafe { (lane(ring)?, place(out_data)?) };
-        out.write(lane.acquire(want as u64, timeout_ns)?.as_ptr().cast());
-        Ok(())
-    })
+    // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
+    unsafe { lane::acquire::<Tx>(ring, want, timeout_ns, out_data) }
 }
 
 /// Waits until min bytes are free, and claims all that are: the way to amortise a call over many
@@ -58,14 +44,8 @@ pub unsafe extern "C" fn spsc_claim_some(
     out_data: *mut *mut c_void,
     out_len: *mut usize,
 ) -> spsc_status {
-    guard(|| {
-        // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
-        let (mut lane, out, out_len) = unsafe { (lane(ring)?, place(out_data)?, place(out_len)?) };
-        let (data, len) = lane.acquire_some(min as u64, timeout_ns)?;
-        out.write(data.as_ptr().cast());
-        out_len.write(len as usize);
-        Ok(())
-    })
+    // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
+    unsafe { lane::acquire_some::<Tx>(ring, min, timeout_ns, out_data, out_len) }
 }
 
 /// Makes the first n claimed bytes visible to the consumer, and wakes it if it sleeps. n may be
@@ -78,8 +58,8 @@ pub unsafe extern "C" fn spsc_claim_some(
 /// Thread: producer. Blocks: no.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_publish(ring: *mut spsc_ring, n: usize) -> spsc_status {
-    // SAFETY: a caller passes NULL or an open handle, from the one producer thread.
-    guard(|| unsafe { lane(ring)? }.advance(n as u64))
+    // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
+    unsafe { lane::advance::<Tx>(ring, n) }
 }
 
 /// Waits until need bytes are free. Claims nothing, but makes this handle the producer. Outcomes
@@ -92,6 +72,6 @@ pub unsafe extern "C" fn spsc_wait_for_space(
     need: usize,
     timeout_ns: u64,
 ) -> spsc_status {
-    // SAFETY: a caller passes NULL or an open handle, from the one producer thread.
-    guard(|| unsafe { lane(ring)? }.wait_for(need as u64, timeout_ns))
+    // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
+    unsafe { lane::wait_for::<Tx>(ring, need, timeout_ns) }
 }
