@@ -10,7 +10,7 @@ use crate::park::{self, Tally, Wait, Waiter};
 use crate::role::{self, Locks, Role};
 use crate::status::{Result, Status};
 use crate::sync::{AtomicU64, Ordering};
-use crate::sys::barrier;
+use crate::sys::{barrier, cpu};
 use std::marker::PhantomData;
 
 /// What differs between the two sides.
@@ -26,6 +26,8 @@ pub(crate) trait Side {
     fn other_park(control: &Control) -> &ParkWord;
     /// How far beyond the other's counter this side may go.
     fn lead(capacity: u64) -> u64;
+    /// What to do about the next data while waiting for it.
+    fn await_data(here: *const u8);
 }
 
 /// The side that writes.
@@ -59,6 +61,9 @@ impl Side for Tx {
     fn lead(capacity: u64) -> u64 {
         capacity
     }
+
+    #[inline(always)]
+    fn await_data(_here: *const u8) {}
 }
 
 /// The side that reads.
@@ -92,12 +97,21 @@ impl Side for Rx {
     fn lead(_capacity: u64) -> u64 {
         0
     }
+
+    /// Data and counter lie on two lines. Asked for at each look, the data comes along with the
+    /// counter instead of after it: one transfer less in a round trip.
+    #[inline(always)]
+    fn await_data(here: *const u8) {
+        cpu::prefetch(here);
+    }
 }
 
 /// What a cursor works on and does not own.
 #[derive(Clone, Copy)]
 pub(crate) struct Shared<'a> {
     pub control: &'a Control,
+    /// The first byte of the data; used for hints only.
+    pub data: *const u8,
     /// The handle's locks.
     pub locks: &'a dyn Locks,
     /// What this side of the handle has been through.
@@ -213,6 +227,7 @@ impl<S: Side> Cursor<S> {
         if need <= self.refresh(shared.control)? {
             return Ok(());
         }
+        let here = shared.data.wrapping_add(self.offset());
         let Self { own, bound, capacity, waiter, .. } = self;
         let wait = Wait {
             control: shared.control,
@@ -224,9 +239,15 @@ impl<S: Side> Cursor<S> {
             timeout_ns,
         };
         waiter.wait(&wait, &mut || {
+            S::await_data(here);
             *bound = look::<S>(shared.control, *own, *bound, *capacity)?;
             Ok(need <= bound.wrapping_sub(*own))
-        })
+        })?;
+        // What was asked for is taken for one message. Mostly it is one, and dividing takes time
+        // that the message would wait for.
+        let room = self.room();
+        self.waiter.pace.brought(if room < 2 * need { 1 } else { room / need });
+        Ok(())
     }
 
     /// Looks at the other side's counter, and says how much room there is.

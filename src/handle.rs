@@ -145,8 +145,10 @@ impl Handle {
         // SAFETY: the control block lives as long as the segment, which the borrow of `self`
         // keeps.
         let control = unsafe { control.as_ref() };
-        let shared = Shared { control, locks: &self.locks, tally: S::tally(self) };
-        Lane { cursor, shared, data: *data }
+        let data = *data;
+        let shared =
+            Shared { control, data: data.as_ptr(), locks: &self.locks, tally: S::tally(self) };
+        Lane { cursor, shared, data }
     }
 
     /// Bytes of data: a power of two.

@@ -6,6 +6,7 @@ mod sys;
 
 mod cursor;
 mod layout;
+mod pace;
 mod park;
 mod role;
 mod spin;

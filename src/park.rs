@@ -65,6 +65,7 @@
 //! wakes, whatever `wanted` says: rare events pay both halves themselves.
 
 use crate::layout::{Control, ParkWord, SEVERAL_CPUS};
+use crate::pace::Pace;
 use crate::role::{self, Locks, Role};
 use crate::spin::Spin;
 use crate::status::{Result, Status};
@@ -176,6 +177,7 @@ pub(crate) struct Waiter {
     /// The only CPU that this side may run on, plus 1.
     only_cpu: Option<u32>,
     spin: Spin,
+    pub pace: Pace,
 }
 
 impl Waiter {
@@ -186,6 +188,7 @@ impl Waiter {
             was_dead: false,
             only_cpu: None,
             spin: Spin::new(spin_ns),
+            pace: Pace::default(),
         }
     }
 
@@ -217,8 +220,11 @@ impl Waiter {
         }
         let may_spin = may_spin(self.only_cpu, wait);
         // Most waits of a busy ring end here, before the clock has been looked at.
-        if may_spin && self.spin.briefly(met)? {
-            return Ok(());
+        if may_spin {
+            self.pace.pause();
+            if self.spin.briefly(met)? {
+                return Ok(());
+            }
         }
         let start = clock::now();
         let deadline = start.saturating_add(wait.timeout_ns);

@@ -13,7 +13,7 @@ const FLOOR_NS: u64 = 2_000;
 /// The longest that a number in the control block can ask for.
 const LIMIT_NS: u64 = 1_000_000_000;
 /// Looks before the first look at the clock.
-const BRIEF: u32 = 128;
+const BRIEF: u32 = 1024;
 /// Looks between two looks at the clock.
 const LOOKS: u32 = 16;
 

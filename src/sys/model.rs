@@ -63,6 +63,8 @@ pub(crate) mod cpu {
     pub(crate) fn only() -> Option<u32> {
         Some(0)
     }
+
+    pub(crate) fn prefetch(_address: *const u8) {}
 }
 
 /// The kernel's queue of sleepers: comparing the word and joining the queue is one step.

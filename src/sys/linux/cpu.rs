@@ -1,4 +1,4 @@
-//! What the process may run on.
+//! What the process may run on, and hints to what it runs on.
 
 /// The CPU that this thread may run on, if it is only one.
 pub(crate) fn only() -> Option<u32> {
@@ -12,4 +12,20 @@ pub(crate) fn only() -> Option<u32> {
     }
     // SAFETY: `set` is valid, and the index within it.
     (0..libc::CPU_SETSIZE as u32).find(|cpu| unsafe { libc::CPU_ISSET(*cpu as usize, &set) })
+}
+
+/// Asks for the cache line at `address` to be fetched for reading. Any address is allowed.
+#[inline(always)]
+pub(crate) fn prefetch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint that neither faults nor changes memory, on an instruction that every x86-64
+    // processor has.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above; the instruction is part of the base architecture.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, preserves_flags));
+    }
 }
