@@ -1,0 +1,3 @@
+module github.com/spsc-shm/spsc-shm/bindings/go
+
+go 1.19

@@ -1,0 +1,171 @@
+// Package stream is the stream of messages by which programs in several languages check each
+// other: u32 length, u32 FNV-1a checksum of the payload, payload; numbers little-endian. Lengths
+// and payloads follow from a seed, so that the consumer knows every byte beforehand.
+package stream
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	spscshm "github.com/spsc-shm/spsc-shm/bindings/go"
+)
+
+const (
+	header     = 8
+	maxPayload = 1499
+)
+
+// End is how the producer ends.
+type End string
+
+const (
+	EndClose End = "close" // it closes its handle
+	EndKill  End = "kill"  // it kills itself
+)
+
+// Job is what a peer is told on its command line: NAME COUNT SEED END.
+type Job struct {
+	Name  string
+	Count uint64
+	Seed  uint64
+	End   End
+}
+
+// ParseJob reads a command line, less the program.
+func ParseJob(args []string) (Job, error) {
+	if len(args) != 4 {
+		return Job{}, errors.New("usage: NAME COUNT SEED close|kill")
+	}
+	count, err := strconv.ParseUint(args[1], 10, 64)
+	if err != nil {
+		return Job{}, fmt.Errorf("COUNT: %w", err)
+	}
+	seed, err := strconv.ParseUint(args[2], 10, 64)
+	if err != nil {
+		return Job{}, fmt.Errorf("SEED: %w", err)
+	}
+	end := End(args[3])
+	if end != EndClose && end != EndKill {
+		return Job{}, fmt.Errorf("END: neither %q nor %q", EndClose, EndKill)
+	}
+	return Job{args[0], count, seed, end}, nil
+}
+
+func (j Job) connect() (*spscshm.Ring, error) {
+	return spscshm.ConnectTimeout(j.Name, 10*time.Second)
+}
+
+// Produce sends the stream.
+func (j Job) Produce() error {
+	ring, err := j.connect()
+	if err != nil {
+		return err
+	}
+	defer ring.Close()
+	messages := newMessages(j.Seed)
+	for i := uint64(0); i < j.Count; i++ {
+		message := messages.next()
+		space, err := ring.Claim(len(message), spscshm.Forever)
+		if err != nil {
+			return fmt.Errorf("message %d: %w", i, err)
+		}
+		copy(space, message)
+		if err := ring.Publish(len(message)); err != nil {
+			return fmt.Errorf("message %d: %w", i, err)
+		}
+	}
+	if j.End == EndKill {
+		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	return nil
+}
+
+// Consume receives the stream, checks every byte of it, and checks how it ends.
+func (j Job) Consume() error {
+	ring, err := j.connect()
+	if err != nil {
+		return err
+	}
+	defer ring.Close()
+	messages := newMessages(j.Seed)
+	for i := uint64(0); i < j.Count; i++ {
+		if err := receive(ring, messages.next()); err != nil {
+			return fmt.Errorf("message %d: %w", i, err)
+		}
+	}
+	end := spscshm.ErrClosed
+	if j.End == EndKill {
+		end = spscshm.ErrPeerDead
+	}
+	if _, err := ring.Peek(1, spscshm.Forever); !errors.Is(err, end) {
+		return fmt.Errorf("after the last message: not %q but %v", end, err)
+	}
+	return nil
+}
+
+func receive(ring *spscshm.Ring, expected []byte) error {
+	data, err := ring.Peek(header, spscshm.Forever)
+	if err != nil {
+		return err
+	}
+	length := binary.LittleEndian.Uint32(data)
+	checksum := binary.LittleEndian.Uint32(data[4:])
+	if length > maxPayload {
+		return fmt.Errorf("a length of %d", length)
+	}
+	if data, err = ring.Peek(header+int(length), spscshm.Forever); err != nil {
+		return err
+	}
+	if checksum != sum(data[header:]) {
+		return errors.New("the checksum is wrong")
+	}
+	if !bytes.Equal(data, expected) {
+		return errors.New("not the message that the seed says")
+	}
+	return ring.Release(len(data))
+}
+
+// messages makes the stream's messages, one after the other.
+type messages struct {
+	state uint64
+	bytes [header + maxPayload]byte
+}
+
+func newMessages(seed uint64) *messages {
+	return &messages{state: seed*2 + 1}
+}
+
+// random is xorshift64*.
+func (m *messages) random() uint64 {
+	m.state ^= m.state >> 12
+	m.state ^= m.state << 25
+	m.state ^= m.state >> 27
+	return m.state * 0x2545F4914F6CDD1D
+}
+
+// next is valid until the next one.
+func (m *messages) next() []byte {
+	length := int(m.random() % (maxPayload + 1))
+	base := m.random()
+	message := m.bytes[:header+length]
+	payload := message[header:]
+	for j := range payload {
+		payload[j] = byte(base>>(8*(j%8))) ^ byte(j/8)
+	}
+	binary.LittleEndian.PutUint32(message, uint32(length))
+	binary.LittleEndian.PutUint32(message[4:], sum(payload))
+	return message
+}
+
+func sum(payload []byte) uint32 {
+	hash := fnv.New32a()
+	hash.Write(payload)
+	return hash.Sum32()
+}

@@ -1,0 +1,56 @@
+package spscshm
+
+// #include "spsc_shm.h"
+import "C"
+
+import (
+	"io/fs"
+	"time"
+)
+
+type options struct {
+	mode  uint32
+	flags uint32
+	spin  uint64
+}
+
+// Option is a choice in the making of a named ring.
+type Option func(*options)
+
+func choose(chosen []Option) *options {
+	o := &options{mode: 0o600, spin: C.SPSC_SPIN_ADAPTIVE}
+	for _, option := range chosen {
+		option(o)
+	}
+	return o
+}
+
+// WithMode sets the permission bits, less the process's umask. The default is 0600.
+func WithMode(mode fs.FileMode) Option {
+	return func(o *options) { o.mode = uint32(mode) }
+}
+
+// WithReplaceStale lets Create replace a ring of the same name that has no live producer, no live
+// consumer and no live creator.
+func WithReplaceStale() Option {
+	return func(o *options) { o.flags |= C.SPSC_REPLACE_STALE }
+}
+
+// WithPrefault enters all pages into the creator's page tables at once, so that the first lap
+// takes no page faults.
+func WithPrefault() Option {
+	return func(o *options) { o.flags |= C.SPSC_PREFAULT }
+}
+
+// WithSpin sets the longest spin before a wait sleeps, on both sides of the ring: 0 for none, at
+// most a second. Without it, or with a negative one, the library learns what pays. A spin holds a
+// whole processor, and a call with a context, or with a long timeout, spins anew whenever it has
+// looked whether it is cancelled or the handle closed.
+func WithSpin(spin time.Duration) Option {
+	return func(o *options) {
+		o.spin = C.SPSC_SPIN_ADAPTIVE
+		if spin >= 0 {
+			o.spin = uint64(spin)
+		}
+	}
+}
