@@ -68,6 +68,14 @@ func is(t testing.TB, err, target error) {
 	}
 }
 
+// exactly is for errors that callers compare with ==.
+func exactly(t testing.TB, err, target error) {
+	t.Helper()
+	if err != target {
+		t.Fatalf("not %q but %v", target, err)
+	}
+}
+
 func equal[T comparable](t testing.TB, got, expected T) {
 	t.Helper()
 	if got != expected {

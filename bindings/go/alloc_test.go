@@ -1,0 +1,81 @@
+package spscshm
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestCallsDoNotAllocate(t *testing.T) {
+	r := anonymous(t, 1)
+	empty := anonymous(t, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	message := make([]byte, 64)
+	over, stop := context.WithCancel(ctx)
+	stop()
+	failed := func(err, expected error) {
+		if !errors.Is(err, expected) {
+			t.Fatalf("not %v but %v", expected, err)
+		}
+	}
+	calls := map[string]func(){
+		"claim, publish, peek, release": func() {
+			_, err := r.Claim(64, Forever)
+			failed(err, nil)
+			failed(r.Publish(64), nil)
+			_, err = r.Peek(64, time.Second)
+			failed(err, nil)
+			failed(r.Release(64), nil)
+		},
+		"batches": func() {
+			space, err := r.ClaimSome(1, Forever)
+			failed(err, nil)
+			failed(r.Publish(len(space)), nil)
+			data, err := r.PeekSome(1, Forever)
+			failed(err, nil)
+			failed(r.Release(len(data)), nil)
+		},
+		"contexts": func() {
+			_, err := r.ClaimContext(ctx, 64)
+			failed(err, nil)
+			failed(r.Publish(64), nil)
+			_, err = r.PeekSomeContext(ctx, 64)
+			failed(err, nil)
+			failed(r.Release(64), nil)
+		},
+		"io": func() {
+			_, err := r.Write(message)
+			failed(err, nil)
+			_, err = r.Read(message)
+			failed(err, nil)
+		},
+		"a poll":    func() { _, err := empty.Peek(1, 0); failed(err, ErrTimeout) },
+		"a timeout": func() { _, err := empty.Peek(1, time.Microsecond); failed(err, ErrTimeout) },
+		"waits": func() {
+			failed(r.WaitForSpace(1, Forever), nil)
+			failed(empty.WaitForData(1, time.Microsecond), ErrTimeout)
+		},
+		"an interruption": func() {
+			failed(empty.WakeupAll(), nil)
+			_, err := empty.PeekContext(ctx, 1)
+			failed(err, ErrInterrupted)
+		},
+		"a cancelled context": func() { _, err := r.PeekContext(over, 1); failed(err, context.Canceled) },
+		"questions": func() {
+			_, err := r.Stats()
+			failed(err, nil)
+			if r.Available() != 0 || r.Capacity() != pageSize || r.FD() < 0 {
+				t.Fatal("wrong answers")
+			}
+		},
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			if allocated := testing.AllocsPerRun(100, call); allocated != 0 {
+				t.Errorf("%v allocations", allocated)
+			}
+		})
+	}
+}
