@@ -1,3 +1,7 @@
+//go:build go1.26
+
+// Older releases box a pointer to an incomplete C type for each call; Go 1.19 is one.
+
 package spscshm
 
 import (

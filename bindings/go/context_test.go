@@ -51,17 +51,16 @@ func TestCancellingEndsEveryWaitAndDisturbsNobody(t *testing.T) {
 
 func TestACancelledContextEndsItsWaitOnly(t *testing.T) {
 	r := anonymous(t, 1)
-	wait := later(t, func() error { return r.WaitForData(1, Forever) })
-	parked(t, r, consumer)
-	fill(t, r)
-	ok(t, wait())
+	send(t, r, "x")
 	ctx, cancel := context.WithCancel(context.Background())
-	claim := later(t, func() error { _, err := r.ClaimContext(ctx, 1); return err })
-	peek := later(t, func() error { return r.WaitForData(r.Capacity()/2, Forever) })
-	ok(t, peek())
+	producing := later(t, func() error { return r.WaitForSpaceContext(ctx, r.Capacity()) })
+	consuming := later(t, func() error { return r.WaitForData(2, Forever) })
 	parked(t, r, producer)
+	parked(t, r, consumer)
 	cancel()
-	exactly(t, claim(), context.Canceled)
+	exactly(t, producing(), context.Canceled)
+	send(t, r, "y")
+	ok(t, consuming())
 }
 
 func TestAContextWaitEndsWithWhatItWaitsFor(t *testing.T) {

@@ -24,7 +24,8 @@
 // A call costs one crossing from Go to C, some tens of nanoseconds, which for small messages is
 // more than the ring itself. ClaimSome and PeekSome pay it once for many messages: claim what is
 // free, fill it with as many messages as fit, publish once. No call allocates, unless it fails with
-// an error of the caller's making; timeouts and the like don't.
+// an error of the caller's making; timeouts and the like don't. (Go 1.26 is meant; older releases
+// may allocate a few bytes for any call into C.)
 //
 // A call that waits holds an operating-system thread meanwhile, as any call into C does.
 //

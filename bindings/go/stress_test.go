@@ -154,8 +154,9 @@ func TestAWaitSurvivesAStormOfPreemptions(t *testing.T) {
 	ok(t, waits[0]())
 }
 
-// TestARingOrdersOrdinaryMemory is for the race detector: what is written before a publish may be
-// read after the peek that finds it, and so back.
+// TestARingOrdersOrdinaryMemory is for the race detector, to which every call into C is an act of
+// synchronisation: what is written before a publish may be read after the peek that finds it, and
+// so back.
 func TestARingOrdersOrdinaryMemory(t *testing.T) {
 	r := anonymous(t, 1)
 	var shared bytes.Buffer

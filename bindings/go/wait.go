@@ -120,7 +120,6 @@ func (r *Ring) waitInSlices(o op, n int, slice time.Duration, deadline time.Time
 func (r *Ring) result(o op, g *grant) ([]byte, error) {
 	status := Status(g.status)
 	if status == statusOK {
-		r.sides[1-o.side()].raceAcquire()
 		return grantedBytes(g), nil
 	}
 	s := &r.sides[o.side()]
@@ -145,7 +144,6 @@ func (r *Ring) advance(o op, n int) error {
 
 // handOver is advance within enter and leave.
 func (r *Ring) handOver(o op, n int) error {
-	r.sides[o.side()].raceRelease()
 	if status := nativeAdvance(r.ring, o, n); status != statusOK {
 		return &Error{Op: opNames[o], Name: r.name, Err: status}
 	}

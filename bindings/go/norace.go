@@ -1,7 +1,0 @@
-//go:build !race
-
-package spscshm
-
-func (s *side) raceRelease() {}
-
-func (s *side) raceAcquire() {}
