@@ -15,9 +15,10 @@
 //
 // # io
 //
-// A Ring is an [io.Reader], an [io.Writer] and an [io.Closer], and [io.Copy] works on the shared
-// memory itself. These copy, so that none of the rules about slices apply. For small writes or
-// reads put a [bufio.Writer] or a [bufio.Reader] around it.
+// A Ring is an [io.Reader], an [io.Writer] and an [io.Closer]. Read and Write copy, so that the
+// rules about slices don't apply; [io.Copy] hands the shared memory itself to the other reader or
+// writer for the time of a call. For small writes or reads put a [bufio.Writer] or a
+// [bufio.Reader] around it.
 //
 // # Cost
 //
