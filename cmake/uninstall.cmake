@@ -1,0 +1,30 @@
+# Run in the build directory: removes what was installed from it, and each directory that the
+# installation made, unless something else has been put there since.
+if(NOT EXISTS install_manifest.txt)
+    message(FATAL_ERROR "nothing was installed from ${CMAKE_CURRENT_BINARY_DIR}")
+endif()
+
+file(STRINGS install_manifest.txt files)
+foreach(file IN LISTS files)
+    message(STATUS "Removing $ENV{DESTDIR}${file}")
+    file(REMOVE "$ENV{DESTDIR}${file}")
+endforeach()
+
+set(directories "")
+if(EXISTS install_directories.txt)
+    file(STRINGS install_directories.txt directories)
+endif()
+list(REMOVE_DUPLICATES directories)
+# Longest first, hence children before their parents.
+list(SORT directories COMPARE NATURAL ORDER DESCENDING)
+set(kept "")
+foreach(directory IN LISTS directories)
+    file(GLOB content LIST_DIRECTORIES true "${directory}/*" "${directory}/.*")
+    if(content)
+        string(APPEND kept "${directory}\n")
+    elseif(IS_DIRECTORY "${directory}")
+        message(STATUS "Removing ${directory}")
+        file(REMOVE_RECURSE "${directory}")
+    endif()
+endforeach()
+file(WRITE install_directories.txt "${kept}")
