@@ -1,0 +1,244 @@
+//! The binary interface is the one that docs/abi describes, unless the version says otherwise: with
+//! a higher minor version there may be more than before, and only another major version, which
+//! gives the library another SONAME, may change or lack something.
+//!
+//! To refresh the description, as far as the version allows: `SPSC_UPDATE_ABI=1 cargo test --test abi`
+//!
+//! A version that was never released binds nobody: remove its description before the refresh.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// What a caller relies on: a version, and one line for each fact.
+#[derive(Clone, Debug, PartialEq)]
+struct Abi {
+    version: String,
+    facts: BTreeSet<String>,
+}
+
+impl Abi {
+    fn parse(description: &str) -> Self {
+        let mut lines = description.lines().map(str::to_owned);
+        let version = lines.next().and_then(|line| Some(line.strip_prefix("version ")?.to_owned()));
+        Self { version: version.expect("the first line names the version"), facts: lines.collect() }
+    }
+
+    fn describe(&self) -> String {
+        let facts: String = self.facts.iter().map(|fact| format!("{fact}\n")).collect();
+        format!("version {}\n{facts}", self.version)
+    }
+
+    /// Major and minor.
+    fn release(&self) -> [u32; 2] {
+        let mut numbers = self.version.split('.').map(|number| number.parse().expect("a number"));
+        [(); 2].map(|()| numbers.next().expect("three numbers"))
+    }
+
+    /// Whether this one's version says what was done to the `older` one of the same major version.
+    fn may_follow(&self, older: &Self) -> Result<(), String> {
+        let list = |facts: BTreeSet<&String>, sign: &str| -> String {
+            facts.iter().map(|fact| format!("\n  {sign} {fact}")).collect()
+        };
+        let lost = list(older.facts.difference(&self.facts).collect(), "-");
+        let new = list(self.facts.difference(&older.facts).collect(), "+");
+        if !lost.is_empty() {
+            Err(format!("this breaks the ABI; raise the major version or undo it:{lost}{new}"))
+        } else if !new.is_empty() && self.release() <= older.release() {
+            Err(format!("this adds to the ABI; raise the minor version or undo it:{new}"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn output_of(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
+    String::from_utf8(output.stdout).expect("the names are ASCII")
+}
+
+fn compiler() -> Command {
+    let mut command = Command::new(std::env::var_os("CC").unwrap_or("cc".into()));
+    command.arg("-std=c11").arg("-I").arg(root().join("include"));
+    command
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The header's own declarations, without comments and macros, one each.
+fn declarations(probe: &Path) -> Vec<String> {
+    let text = output_of(compiler().args(["-E", "-P"]).arg(probe));
+    let mut depth = 0;
+    let outermost = |c: char| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ';' && depth == 0
+    };
+    text.split(outermost)
+        .map(|declaration| declaration.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|declaration| declaration.to_lowercase().contains("spsc_"))
+        .collect()
+}
+
+/// The names of the header's macros that have a value, without those of the version.
+fn macros(probe: &Path) -> Vec<String> {
+    let text = output_of(compiler().args(["-E", "-dM"]).arg(probe));
+    text.lines()
+        .filter_map(|line| line.strip_prefix("#define ")?.split_once(' '))
+        .filter(|(name, value)| name.starts_with("SPSC_") && !value.is_empty())
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| !name.starts_with("SPSC_VERSION_"))
+        .collect()
+}
+
+/// A prototype without its parameters' names, which no caller depends on.
+fn signature(prototype: &str) -> String {
+    let (head, parameters) = prototype.split_once('(').expect("a function has parameters");
+    let types: Vec<&str> = parameters
+        .trim_end_matches(')')
+        .split(',')
+        .map(str::trim)
+        .map(|parameter| match parameter {
+            "void" => parameter,
+            _ => parameter.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_').trim_end(),
+        })
+        .collect();
+    format!("{head}({})", types.join(", "))
+}
+
+/// Statements of a C program that print the facts about a declaration.
+fn questions(declaration: &str) -> String {
+    let Some((head, rest)) = declaration.split_once('{') else {
+        return match declaration.strip_prefix("typedef ") {
+            Some(definition) => format!("puts(\"type {definition}\");\n"),
+            None => format!("puts(\"function {}\");\n", signature(declaration)),
+        };
+    };
+    let (body, name) = rest.rsplit_once('}').expect("braces come in pairs");
+    if head.starts_with("enum") {
+        let constants = body.split(',').map(str::trim).filter(|constant| !constant.is_empty());
+        constants
+            .map(|constant| constant.split(' ').next().expect("a name"))
+            .map(|name| format!("printf(\"constant {name} = %lld\\n\", (long long){name});\n"))
+            .collect()
+    } else {
+        let name = name.trim();
+        let whole = format!(
+            "printf(\"struct {name}: size %zu, alignment %zu\\n\", \
+             sizeof({name}), _Alignof({name}));\n"
+        );
+        let fields =
+            body.split(';').map(str::trim).filter(|field| !field.is_empty()).map(|field| {
+                let (of, field) = field.rsplit_once(' ').expect("a field has a type and a name");
+                format!(
+                    "printf(\"field {name}.{field}: {of}, offset %zu, size %zu\\n\", \
+                 offsetof({name}, {field}), sizeof((({name} *)0)->{field}));\n"
+                )
+            });
+        whole + &fields.collect::<String>()
+    }
+}
+
+/// What the header says, as a C compiler understands it.
+static HEADER_FACTS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let probe = dir.join("abi-probe.h");
+    std::fs::write(&probe, "#include <spsc_shm.h>\n").expect("the target directory is writable");
+    let mut body: String =
+        declarations(&probe).iter().map(|declaration| questions(declaration)).collect();
+    for name in macros(&probe) {
+        body += &format!("printf(\"macro {name} = %#llx\\n\", (unsigned long long){name});\n");
+    }
+
+    let [source, program] = ["abi.c", "abi"].map(|name| dir.join(name));
+    let text = format!("#include <spsc_shm.h>\n#include <stdio.h>\nint main(void) {{\n{body}}}\n");
+    std::fs::write(&source, text).expect("the target directory is writable");
+    output_of(compiler().arg("-o").arg(&program).arg(&source));
+    output_of(&mut Command::new(program)).lines().map(str::to_owned).collect()
+});
+
+fn shared_library() -> PathBuf {
+    let test = std::env::current_exe().expect("/proc is there");
+    test.with_file_name("libspsc_shm.so")
+}
+
+fn exported_symbols() -> BTreeSet<String> {
+    let table = output_of(
+        Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(shared_library()),
+    );
+    table.lines().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect()
+}
+
+#[test]
+fn the_shared_library_exports_what_the_header_declares_and_nothing_else() {
+    let declared: BTreeSet<String> = HEADER_FACTS
+        .iter()
+        .filter_map(|fact| Some(fact.strip_prefix("function ")?.split_once('(')?.0))
+        .map(|head| head.rsplit([' ', '*']).next().expect("a name").to_owned())
+        .collect();
+    assert_eq!(exported_symbols(), declared);
+}
+
+#[test]
+fn the_soname_is_that_of_the_major_version() {
+    let dynamic = output_of(Command::new("readelf").arg("-dW").arg(shared_library()));
+    let soname = format!("[libspsc_shm.so.{}]", env!("CARGO_PKG_VERSION_MAJOR"));
+    assert!(
+        dynamic.lines().any(|line| line.contains("(SONAME)") && line.ends_with(&soname)),
+        "no SONAME {soname}:\n{dynamic}"
+    );
+}
+
+#[test]
+fn the_abi_is_the_described_one() {
+    let name = format!("docs/abi/spsc_shm-{}.txt", env!("CARGO_PKG_VERSION_MAJOR"));
+    let path = root().join(&name);
+    let current =
+        Abi { version: env!("CARGO_PKG_VERSION").to_owned(), facts: HEADER_FACTS.clone() };
+    let described = std::fs::read_to_string(&path).ok().map(|text| Abi::parse(&text));
+    if let Some(described) = &described {
+        current.may_follow(described).unwrap_or_else(|why| panic!("{name}: {why}"));
+    }
+    if std::env::var_os("SPSC_UPDATE_ABI").is_some() {
+        std::fs::write(&path, current.describe()).expect("docs/abi is writable");
+    } else {
+        assert!(
+            described == Some(current),
+            "{name} is out of date; refresh it with\n  SPSC_UPDATE_ABI=1 cargo test --test abi"
+        );
+    }
+}
+
+mod the_rule {
+    use super::Abi;
+
+    fn abi(version: &str, facts: &str) -> Abi {
+        Abi::parse(&format!("version {version}\n{facts}"))
+    }
+
+    #[test]
+    fn a_new_fact_needs_a_higher_minor_version() {
+        let old = abi("0.1.0", "a\nb\n");
+        assert!(abi("0.1.1", "a\nb\n").may_follow(&old).is_ok());
+        assert!(abi("0.1.1", "a\nb\nc\n").may_follow(&old).is_err());
+        assert!(abi("0.2.0", "a\nb\nc\n").may_follow(&old).is_ok());
+        assert!(abi("0.10.0", "a\nb\nc\n").may_follow(&abi("0.9.0", "a\nb\n")).is_ok());
+    }
+
+    #[test]
+    fn a_lost_or_changed_fact_is_refused() {
+        let old = abi("0.1.0", "a = 1\nb\n");
+        assert!(abi("0.2.0", "a = 1\n").may_follow(&old).is_err());
+        assert!(abi("0.2.0", "a = 2\nb\n").may_follow(&old).is_err());
+    }
+
+    #[test]
+    fn a_description_reads_back() {
+        let abi = abi("0.1.0", "a\nb\n");
+        assert_eq!(Abi::parse(&abi.describe()), abi);
+    }
+}
