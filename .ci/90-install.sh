@@ -27,11 +27,21 @@ is_linked() {
     [[ $needed == "$1" ]] || fail "$2 is linked $needed, not $1"
 }
 
+cc="cc -std=c11 -Wall -Wextra -Wpedantic -Werror -o"
+
+# by_hand PREFIX
+by_hand() {
+    local library_path=$1/lib
+    $cc shared program.c -I"$1/include" -L"$1/lib" -lspsc_shm
+    is_linked shared ./shared
+    $cc static program.c -I"$1/include" "$1/lib/libspsc_shm.a" -lutil -lrt -lpthread -lm -ldl
+    is_linked static ./static
+}
+
 # by_pkg_config PREFIX
 by_pkg_config() {
     local -x PKG_CONFIG_PATH=$1/lib/pkgconfig
     [[ $(pkg-config --modversion spsc_shm) == "$version" ]] || fail "spsc_shm.pc has another version"
-    local cc="cc -std=c11 -Wall -Wextra -Wpedantic -Werror -o"
     local library_path=$1/lib
     $cc shared program.c $(pkg-config --cflags --libs spsc_shm)
     is_linked shared ./shared
@@ -57,6 +67,7 @@ install
 readelf -d "$prefix/lib/libspsc_shm.so" | grep -q "SONAME.*\[$soname\]" || fail "no SONAME $soname"
 [[ $(readlink -f "$prefix/lib/$soname") == "$prefix/lib/libspsc_shm.so.$version" ]] \
     || fail "$soname is not libspsc_shm.so.$version"
+by_hand "$prefix"
 by_pkg_config "$prefix"
 by_cmake package -DCMAKE_PREFIX_PATH="$prefix" -DSPSC_SHM_VERSION="${version%.*}"
 by_cmake subdirectory -DSPSC_SHM_SOURCE="$source_tree" -DCMAKE_BUILD_TYPE=Debug
