@@ -22,36 +22,36 @@ struct Language {
 const LANGUAGES: &[Language] = &[
     Language {
         name: "C",
-        build: "
+        build: r#"
             for role in producer consumer; do
                 cc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Iinclude \
-                    -o $OUT/$role tests/interop/c/$role.c -L$LIB -lspsc_shm
-            done",
+                    -o "$OUT/$role" tests/interop/c/$role.c -L"$LIB" -lspsc_shm
+            done"#,
     },
     Language {
         name: "C++",
-        build: "
+        build: r#"
             for role in producer consumer; do
                 c++ -std=c++17 -O2 -Wall -Wextra -Werror -Iinclude \
-                    -o $OUT/$role tests/interop/cpp/$role.cpp -L$LIB -lspsc_shm
-            done",
+                    -o "$OUT/$role" tests/interop/cpp/$role.cpp -L"$LIB" -lspsc_shm
+            done"#,
     },
     Language {
         name: "Go",
-        build: "
-            $CARGO build --quiet --release --lib --target-dir target
+        build: r#"
+            "$CARGO" build --quiet --release --lib --target-dir target
             cd bindings/go
             for role in producer consumer; do
-                go build -o $OUT/$role ./cmd/spsc-$role
-            done",
+                go build -o "$OUT/$role" ./cmd/spsc-$role
+            done"#,
     },
     Language {
         name: "Rust",
-        build: "
+        build: r#"
             for role in producer consumer; do
-                $CARGO build --quiet --profile $PROFILE --example interop-$role
-                cp $LIB/../examples/interop-$role $OUT/$role
-            done",
+                "$CARGO" build --quiet --profile "$PROFILE" --example interop-$role
+                cp "$LIB/../examples/interop-$role" "$OUT/$role"
+            done"#,
     },
 ];
 
