@@ -1,0 +1,217 @@
+//! The C interface, used by C and C++ programs: the tests under `c_tests/`, streams between
+//! processes in either direction, what the shared library exports, and the examples.
+
+mod support;
+
+use spsc_shm::{Ring, Status};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use support::{
+    Language, Linkage, Party, Payload, RingName, compile, library_directory, output_of, run,
+    scratch_directory, source, watch,
+};
+
+/// The programs of `c_tests/`: every `test_*.c`, and the two that talk to each other.
+fn programs() -> Vec<String> {
+    let directory = std::fs::read_dir(source("c_tests")).expect("c_tests is there");
+    let names = directory.map(|entry| entry.expect("c_tests can be read").file_name());
+    let mut tests: Vec<String> = names
+        .filter_map(|name| name.to_str()?.strip_suffix(".c").map(str::to_owned))
+        .filter(|name| name.starts_with("test_"))
+        .collect();
+    tests.sort();
+    assert!(tests.len() >= 7, "only {tests:?}");
+    tests.extend(["producer".to_owned(), "consumer".to_owned()]);
+    tests
+}
+
+/// All programs in one of the four ways to build them: their directory. Built once a run.
+fn built(language: Language, linkage: Linkage) -> &'static Path {
+    static BUILT: [OnceLock<PathBuf>; 4] = [const { OnceLock::new() }; 4];
+    BUILT[2 * language as usize + linkage as usize].get_or_init(|| {
+        let directory = scratch_directory("c_programs").join(format!("{language:?}-{linkage:?}"));
+        std::fs::create_dir_all(&directory).expect("target/tmp can be written");
+        for program in programs() {
+            let mut sources = vec![source(&format!("c_tests/{program}.c"))];
+            if program == "test_header" {
+                sources.push(source("c_tests/header_again.c"));
+            }
+            compile(language, linkage, &sources, &directory.join(program));
+        }
+        directory
+    })
+}
+
+fn run_tests(language: Language, linkage: Linkage) {
+    let directory = built(language, linkage);
+    for program in programs().iter().filter(|name| name.starts_with("test_")) {
+        run(&mut Command::new(directory.join(program)));
+    }
+}
+
+#[test]
+fn c11_programs_pass_with_the_static_library() {
+    run_tests(Language::C11, Linkage::Static);
+}
+
+#[test]
+fn c11_programs_pass_with_the_shared_library() {
+    run_tests(Language::C11, Linkage::Shared);
+}
+
+#[test]
+fn cpp17_programs_pass_with_the_static_library() {
+    run_tests(Language::Cpp17, Linkage::Static);
+}
+
+#[test]
+fn cpp17_programs_pass_with_the_shared_library() {
+    run_tests(Language::Cpp17, Linkage::Shared);
+}
+
+/// The messages of one stream, of 1 to `max_size` random bytes.
+#[derive(Clone, Copy)]
+struct Messages {
+    min_capacity: usize,
+    seed: u64,
+    count: u64,
+    /// 0: the whole capacity.
+    max_size: usize,
+}
+
+/// Millions, in a ring of one page.
+const SMALL: Messages = Messages { min_capacity: 1, seed: 1, count: 2_000_000, max_size: 32 };
+/// Up to the whole capacity, which is one page.
+const ANY_SIZE: Messages = Messages { min_capacity: 1, seed: 2, count: 30_000, max_size: 0 };
+/// Up to the whole capacity, of more pages than the processor's caches near the core hold.
+const LARGE: Messages = Messages { min_capacity: 1 << 20, seed: 3, count: 200, max_size: 0 };
+
+impl Messages {
+    fn max_size(&self, ring: &Ring) -> usize {
+        if self.max_size == 0 { ring.capacity() } else { self.max_size }
+    }
+
+    /// The command line of a C peer.
+    fn c_peer(&self, program: &Path, name: &RingName) -> Party {
+        let Self { min_capacity, seed, count, max_size } = self;
+        Party::process(
+            Command::new(program)
+                .arg(name)
+                .args([min_capacity.to_string(), seed.to_string()])
+                .args([count.to_string(), max_size.to_string()]),
+        )
+    }
+}
+
+fn rust_producer(name: &RingName, messages: Messages) -> Party {
+    let ring = Ring::connect(name).expect("the test has made the ring");
+    Party::thread(move || {
+        let max_size = messages.max_size(&ring);
+        let mut producer = ring.into_producer();
+        let mut payload = Payload::new(messages.seed);
+        for _ in 0..messages.count {
+            let size = payload.size(max_size);
+            let mut grant = producer.claim(size, None).expect("the consumer is alive");
+            payload.fill(&mut grant);
+            grant.publish_all();
+        }
+    })
+}
+
+fn rust_consumer(name: &RingName, messages: Messages) -> Party {
+    let ring = Ring::connect(name).expect("the test has made the ring");
+    Party::thread(move || {
+        let max_size = messages.max_size(&ring);
+        let mut consumer = ring.into_consumer();
+        let mut payload = Payload::new(messages.seed);
+        for i in 0..messages.count {
+            let size = payload.size(max_size);
+            let grant = consumer.peek(size, None).expect("the producer is alive");
+            assert!(payload.matches(&grant), "message {i} of {size} bytes is not what was sent");
+            grant.release_all();
+        }
+        let end = consumer.peek(1, None).expect_err("there is nothing more");
+        assert_eq!(end.status(), Status::Closed);
+    })
+}
+
+/// One stream between two parties, that each get the ring's name.
+fn stream(
+    messages: Messages,
+    producer: impl FnOnce(&RingName) -> Party,
+    consumer: impl FnOnce(&RingName) -> Party,
+) {
+    let name = RingName::new();
+    let ring = Ring::create(&name, messages.min_capacity).expect("a ring");
+    let parties = vec![producer(&name), consumer(&name)];
+    watch(parties, || ring.stats().head.wrapping_add(ring.stats().tail));
+    let stats = ring.stats();
+    assert!(stats.head >= messages.count && stats.available == 0, "{stats:?}");
+}
+
+#[test]
+fn rust_streams_to_c() {
+    let c = built(Language::C11, Linkage::Static).join("consumer");
+    for messages in [SMALL, ANY_SIZE, LARGE] {
+        stream(messages, |name| rust_producer(name, messages), |name| messages.c_peer(&c, name));
+    }
+}
+
+#[test]
+fn c_streams_to_rust() {
+    let c = built(Language::Cpp17, Linkage::Shared).join("producer");
+    for messages in [SMALL, ANY_SIZE, LARGE] {
+        stream(messages, |name| messages.c_peer(&c, name), |name| rust_consumer(name, messages));
+    }
+}
+
+#[test]
+fn c_streams_to_c() {
+    let producer = built(Language::C11, Linkage::Shared).join("producer");
+    let consumer = built(Language::Cpp17, Linkage::Static).join("consumer");
+    for messages in [SMALL, ANY_SIZE, LARGE] {
+        stream(
+            messages,
+            |name| messages.c_peer(&producer, name),
+            |name| messages.c_peer(&consumer, name),
+        );
+    }
+}
+
+/// The functions that the header declares.
+fn declared_functions() -> BTreeSet<String> {
+    let header = std::fs::read_to_string(source("include/spsc_shm.h")).expect("the header");
+    let code: String = header
+        .split("/*")
+        .map(|part| part.split_once("*/").map_or(part, |(_comment, code)| code))
+        .collect();
+    code.match_indices("spsc_")
+        .filter_map(|(at, _)| {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let end = code[at..].find(|c| !is_name(c))? + at;
+            code[end..].starts_with('(').then(|| code[at..end].to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn the_shared_library_exports_what_the_header_declares_and_nothing_else() {
+    let library = library_directory().join("libspsc_shm.so");
+    let table = output_of(Command::new("nm").args(["-D", "--defined-only"]).arg(library));
+    let exported: BTreeSet<String> =
+        table.lines().filter_map(|line| line.split(' ').next_back()).map(str::to_owned).collect();
+    let declared = declared_functions();
+    assert!(declared.contains("spsc_create") && declared.contains("spsc_version"), "{declared:?}");
+    assert_eq!(exported, declared);
+}
+
+#[test]
+fn the_shared_library_has_a_soname_with_the_major_version() {
+    let library = library_directory().join("libspsc_shm.so");
+    let section = output_of(Command::new("readelf").env("LC_ALL", "C").arg("-d").arg(library));
+    let soname = section.lines().find(|line| line.contains("(SONAME)")).expect("a SONAME");
+    let expected = format!("[libspsc_shm.so.{}]", env!("CARGO_PKG_VERSION_MAJOR"));
+    assert!(soname.ends_with(&expected), "{soname}");
+}
