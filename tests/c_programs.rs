@@ -5,12 +5,13 @@ mod support;
 
 use spsc_shm::{Ring, Status};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use support::{
-    Language, Linkage, Party, Payload, RingName, compile, library_directory, output_of, run,
-    scratch_directory, source, watch,
+    Language, Linkage, Party, Payload, RingName, compile, compiler, library_directory, output_of,
+    run, scratch_directory, source, watch,
 };
 
 /// The programs of `c_tests/`: every `test_*.c`, and the two that talk to each other.
@@ -214,4 +215,75 @@ fn the_shared_library_has_a_soname_with_the_major_version() {
     let soname = section.lines().find(|line| line.contains("(SONAME)")).expect("a SONAME");
     let expected = format!("[libspsc_shm.so.{}]", env!("CARGO_PKG_VERSION_MAJOR"));
     assert!(soname.ends_with(&expected), "{soname}");
+}
+
+/// The one-line command in the first comment of an example.
+fn command_of(example: &str) -> String {
+    let text = std::fs::read_to_string(source(example)).expect("the example is there");
+    let (comment, _code) = text.split_once("*/").expect("it begins with a comment");
+    let mut commands = comment.lines().filter_map(|line| {
+        let line = line.trim_start_matches([' ', '*']);
+        (line.starts_with("cc ") || line.starts_with("c++ ")).then(|| line.to_owned())
+    });
+    let command = commands.next().expect("the comment says how to compile it");
+    assert_eq!(commands.next(), None, "one line in {example}");
+    command
+}
+
+/// An example, compiled as its comment says, but with this test's compiler, library and output,
+/// and with warnings denied.
+fn compiled_example(language: Language, name: &str) -> PathBuf {
+    let directory = if language == Language::C11 { "c" } else { "cpp" };
+    let example = format!("examples/{directory}/{name}.{directory}");
+    let program = scratch_directory("examples").join(format!("{name}-{directory}"));
+    let command = command_of(&example);
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let library = library_directory().join("libspsc_shm.a");
+    let mut compile = Command::new(compiler(language).get_program());
+    compile.args(words[1..].iter().map(|word| match *word {
+        "target/release/libspsc_shm.a" => library.as_os_str(),
+        word if word == name => program.as_os_str(),
+        word => word.as_ref(),
+    }));
+    assert!(compile.get_args().any(|word| word == library), "{command}");
+    assert!(compile.get_args().any(|word| word == program), "{command}");
+    compile.args(["-Wall", "-Wextra", "-Werror", "-pedantic"]);
+    run(compile.current_dir(source("")));
+    program
+}
+
+#[test]
+fn the_examples_compile_as_they_say_and_copy_a_file() {
+    let languages = [Language::C11, Language::Cpp17];
+    let producers = languages.map(|language| compiled_example(language, "producer"));
+    let consumers = languages.map(|language| compiled_example(language, "consumer"));
+    let scratch = scratch_directory("examples");
+    let (short, empty) = (scratch.join("short"), scratch.join("empty"));
+    std::fs::write(&short, "two lines\nand no newline at the end").expect("a file");
+    std::fs::write(&empty, "").expect("a file");
+    let copy = scratch.join("copy");
+    let library = library_directory().join("libspsc_shm.so");
+    for (original, at_once) in [(&library, true), (&short, true), (&empty, true), (&short, false)] {
+        for (producer, consumer) in
+            producers.iter().flat_map(|p| consumers.iter().map(move |c| (p, c)))
+        {
+            let name = RingName::new();
+            let input = File::open(original).expect("the original");
+            let output = File::create(&copy).expect("the copy");
+            let mut produce = Command::new(producer);
+            let mut consume = Command::new(consumer);
+            produce.arg(&name).stdin(input);
+            consume.arg(&name).stdout(output);
+            if at_once {
+                let parties = vec![Party::process(&mut consume), Party::process(&mut produce)];
+                watch(parties, || copy.metadata().map_or(0, |copy| copy.len()));
+            } else {
+                // The ring keeps what was published for a consumer that comes late.
+                run(&mut produce);
+                run(&mut consume);
+            }
+            let same = std::fs::read(original).unwrap() == std::fs::read(&copy).unwrap();
+            assert!(same, "{producer:?} to {consumer:?}: {copy:?} is not {original:?}");
+        }
+    }
 }
