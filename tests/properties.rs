@@ -1,0 +1,300 @@
+//! Any sequence of calls does what the same calls on a queue of bytes would do, wherever the
+//! counters stand. Through the C functions, which allow all that the Rust types forbid: several
+//! publishes of one claim, and misuse.
+
+mod common;
+
+use proptest::prelude::*;
+use spsc_shm::ffi::*;
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::fs::File;
+use std::mem::ManuallyDrop;
+use std::os::fd::FromRawFd;
+use std::os::unix::fs::FileExt;
+use std::ptr;
+
+/// A ring with one handle, for both sides.
+struct Raw(*mut spsc_ring);
+
+impl Raw {
+    fn new(min_capacity: usize) -> Self {
+        let mut ring = ptr::null_mut();
+        // SAFETY: `ring` is a valid place for the handle.
+        let made = unsafe { spsc_create_anonymous(min_capacity, &raw mut ring) };
+        assert_eq!(made, spsc_status::SPSC_OK);
+        Self(ring)
+    }
+
+    /// As if so many bytes had gone through already.
+    fn start_at(&self, counter: u64) {
+        // SAFETY: the descriptor is open, and `ManuallyDrop` leaves it so.
+        let object = ManuallyDrop::new(unsafe { File::from_raw_fd(spsc_fd(self.0)) });
+        for offset in [common::HEAD, common::TAIL] {
+            object.write_all_at(&counter.to_ne_bytes(), offset).expect("the object is ours");
+        }
+    }
+
+    fn stats(&self) -> spsc_stats_t {
+        let mut stats = std::mem::MaybeUninit::uninit();
+        // SAFETY: the handle is open; success fills the stats.
+        unsafe {
+            assert_eq!(spsc_stats(self.0, stats.as_mut_ptr()), spsc_status::SPSC_OK);
+            stats.assume_init()
+        }
+    }
+
+    fn claim(&self, want: usize) -> Result<*mut u8, spsc_status> {
+        let mut data = ptr::null_mut::<c_void>();
+        // SAFETY: the handle is open, and the place valid.
+        match unsafe { spsc_claim(self.0, want, 0, &raw mut data) } {
+            spsc_status::SPSC_OK => Ok(data.cast()),
+            other => Err(other),
+        }
+    }
+
+    fn claim_some(&self, min: usize) -> Result<(*mut u8, usize), spsc_status> {
+        let (mut data, mut len) = (ptr::null_mut::<c_void>(), 0);
+        // SAFETY: the handle is open, and the places valid.
+        match unsafe { spsc_claim_some(self.0, min, 0, &raw mut data, &raw mut len) } {
+            spsc_status::SPSC_OK => Ok((data.cast(), len)),
+            other => Err(other),
+        }
+    }
+
+    fn peek(&self, want: usize) -> Result<*const u8, spsc_status> {
+        let mut data = ptr::null::<c_void>();
+        // SAFETY: the handle is open, and the place valid.
+        match unsafe { spsc_peek(self.0, want, 0, &raw mut data) } {
+            spsc_status::SPSC_OK => Ok(data.cast()),
+            other => Err(other),
+        }
+    }
+
+    fn peek_some(&self, min: usize) -> Result<(*const u8, usize), spsc_status> {
+        let (mut data, mut len) = (ptr::null::<c_void>(), 0);
+        // SAFETY: the handle is open, and the places valid.
+        match unsafe { spsc_peek_some(self.0, min, 0, &raw mut data, &raw mut len) } {
+            spsc_status::SPSC_OK => Ok((data.cast(), len)),
+            other => Err(other),
+        }
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // SAFETY: the handle is open, and nobody uses it from here on.
+        unsafe { spsc_close(self.0) };
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Claim(usize),
+    ClaimSome(usize),
+    WaitForSpace(usize),
+    Publish(usize),
+    Peek(usize),
+    PeekSome(usize),
+    WaitForData(usize),
+    Release(usize),
+}
+
+/// What the ring should be, and what was granted.
+struct Model {
+    capacity: usize,
+    queue: VecDeque<u8>,
+    /// Claimed and not published; what was written there.
+    claimed: VecDeque<u8>,
+    /// Peeked and not released.
+    peeked: usize,
+    published: u64,
+    released: u64,
+    next_byte: u8,
+}
+
+impl Model {
+    fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            queue: VecDeque::new(),
+            claimed: VecDeque::new(),
+            peeked: 0,
+            published: 0,
+            released: 0,
+            next_byte: 0,
+        }
+    }
+
+    fn free(&self) -> usize {
+        self.capacity - self.queue.len()
+    }
+
+    /// What a call that can't wait says, if it is for `want` bytes and there are `there`.
+    fn expect(&self, want: usize, there: usize) -> spsc_status {
+        if want > self.capacity {
+            spsc_status::SPSC_ERR_TOO_LARGE
+        } else if want > there {
+            spsc_status::SPSC_TIMEOUT
+        } else {
+            spsc_status::SPSC_OK
+        }
+    }
+
+    /// Writes `len` new bytes where they were claimed.
+    fn fill(&mut self, data: *mut u8, len: usize) {
+        self.claimed.clear();
+        for _ in 0..len {
+            // No period that a power of two could hide.
+            self.next_byte = (self.next_byte + 1) % 251;
+            self.claimed.push_back(self.next_byte);
+        }
+        let bytes = self.claimed.make_contiguous();
+        // SAFETY: the ring granted `len` bytes there.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data, len) };
+    }
+
+    /// Compares the `len` bytes that were peeked.
+    fn compare(&mut self, data: *const u8, len: usize) {
+        // SAFETY: the ring granted `len` bytes there.
+        let seen = unsafe { std::slice::from_raw_parts(data, len) };
+        assert!(seen == &self.queue.make_contiguous()[..len], "other bytes than were sent");
+        self.peeked = len;
+    }
+
+    fn run(&mut self, ring: &Raw, call: Call) {
+        let (free, there) = (self.free(), self.queue.len());
+        // What a call returned, and what it should have.
+        let (got, expected) = match call {
+            Call::Claim(want) => {
+                let got = ring.claim(want).map(|data| self.fill(data, want));
+                (got.err(), self.expect(want, free))
+            }
+            Call::ClaimSome(min) => {
+                let got = ring.claim_some(min).map(|(data, len)| {
+                    assert_eq!(len, free);
+                    self.fill(data, len);
+                });
+                (got.err(), self.expect(min, free))
+            }
+            Call::WaitForSpace(need) => {
+                // SAFETY: the handle is open.
+                let got = unsafe { spsc_wait_for_space(ring.0, need, 0) };
+                (Some(got), self.expect(need, free))
+            }
+            Call::Publish(n) => {
+                // SAFETY: the handle is open.
+                let got = unsafe { spsc_publish(ring.0, n) };
+                if n > self.claimed.len() {
+                    (Some(got), spsc_status::SPSC_ERR_MISUSE)
+                } else {
+                    self.queue.extend(self.claimed.drain(..n));
+                    self.published += n as u64;
+                    (Some(got), spsc_status::SPSC_OK)
+                }
+            }
+            Call::Peek(want) => {
+                let got = ring.peek(want).map(|data| self.compare(data, want));
+                (got.err(), self.expect(want, there))
+            }
+            Call::PeekSome(min) => {
+                let got = ring.peek_some(min).map(|(data, len)| {
+                    assert_eq!(len, there);
+                    self.compare(data, len);
+                });
+                (got.err(), self.expect(min, there))
+            }
+            Call::WaitForData(need) => {
+                // SAFETY: the handle is open.
+                let got = unsafe { spsc_wait_for_data(ring.0, need, 0) };
+                (Some(got), self.expect(need, there))
+            }
+            Call::Release(n) => {
+                // SAFETY: the handle is open.
+                let got = unsafe { spsc_release(ring.0, n) };
+                if n > self.peeked {
+                    (Some(got), spsc_status::SPSC_ERR_MISUSE)
+                } else {
+                    self.queue.drain(..n);
+                    self.peeked -= n;
+                    self.released += n as u64;
+                    (Some(got), spsc_status::SPSC_OK)
+                }
+            }
+        };
+        assert_eq!(got.unwrap_or(spsc_status::SPSC_OK), expected, "{call:?}");
+    }
+}
+
+/// Sizes around what matters: nothing, little, the capacity, and beyond it.
+fn size(capacity: usize) -> impl Strategy<Value = usize> {
+    prop_oneof![
+        1 => Just(0),
+        6 => 1..=64_usize,
+        8 => 0..=capacity,
+        2 => capacity - 8..=capacity + 8,
+        1 => capacity..=usize::MAX,
+    ]
+}
+
+fn call(capacity: usize) -> impl Strategy<Value = Call> {
+    let sizes = size(capacity);
+    (0..12_u8, sizes).prop_map(|(kind, n)| match kind {
+        0..=2 => Call::Claim(n),
+        3 => Call::ClaimSome(n),
+        4 => Call::WaitForSpace(n),
+        5 | 6 => Call::Publish(n),
+        7 | 8 => Call::Peek(n),
+        9 => Call::PeekSome(n),
+        10 => Call::WaitForData(n),
+        _ => Call::Release(n),
+    })
+}
+
+/// A start of the counters just before one of the places where a narrower or a wrapped number
+/// would show, so that the calls pass it.
+fn start() -> impl Strategy<Value = u64> {
+    let edges = prop_oneof![
+        Just(0_u64), // 2^64 too: what lies before it wraps
+        Just(1 << 31),
+        Just(1 << 32),
+        Just(1 << 63),
+    ];
+    (edges, 0..20_000_u64).prop_map(|(edge, before)| edge.wrapping_sub(before))
+}
+
+fn scenario() -> impl Strategy<Value = (usize, u64, Vec<Call>)> {
+    (12..=14_u32).prop_flat_map(|bits| {
+        let capacity = 1 << bits;
+        (Just(capacity), start(), proptest::collection::vec(call(capacity), 1..300))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_sequence_of_calls_does_what_a_queue_would((capacity, start, calls) in scenario()) {
+        let ring = Raw::new(capacity);
+        ring.start_at(start);
+        let mut model = Model::new(capacity);
+        for call in calls {
+            model.run(&ring, call);
+            let stats = ring.stats();
+            prop_assert_eq!(stats.head, start.wrapping_add(model.published));
+            prop_assert_eq!(stats.tail, start.wrapping_add(model.released));
+            prop_assert_eq!(stats.available, model.queue.len() as u64);
+        }
+    }
+
+    #[test]
+    fn the_capacity_is_the_next_power_of_two_and_at_least_a_page(min in 0..3_000_000_usize) {
+        let ring = spsc_shm::Ring::anonymous(min).unwrap();
+        let page = spsc_shm::Ring::anonymous(0).unwrap().capacity();
+        prop_assert_eq!(ring.capacity(), min.next_power_of_two().max(page));
+    }
+}
