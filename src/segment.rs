@@ -262,7 +262,8 @@ impl Segment {
                 found => found?,
             };
             let taken = Err(Status::AlreadyExists.into());
-            if !choices.replace_stale {
+            // A directory, a link or a device is not even opened: that fails, or has effects.
+            if !choices.replace_stale || !named.regular {
                 return taken;
             }
             let old = match file::open(name) {
@@ -271,8 +272,7 @@ impl Segment {
             };
             // Only a ring is ours to replace; and only with all its locks in hand, which go with
             // the descriptor.
-            let is_ring = named.regular
-                && named.size >= size_of::<Control>() as u64
+            let is_ring = named.size >= size_of::<Control>() as u64
                 && u64::from_ne_bytes(file::read_at(old.as_fd(), 0)?) == MAGIC;
             if !is_ring || !claim_stale(old.as_fd())? {
                 return taken;
