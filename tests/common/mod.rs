@@ -51,11 +51,22 @@ impl Drop for Name {
     fn drop(&mut self) {
         // Gone already, where the test has removed it.
         let _ = Ring::unlink(&self.0);
+        let _ = std::fs::remove_dir(self.path());
     }
 }
 
 /// Ends the program, unless dropped in time: a test that hangs fails.
 pub struct Watchdog(#[expect(dead_code, reason = "dropped to tell the thread")] Sender<()>);
+
+/// Removes what this process's [`Name`]s stand for.
+fn remove_names() {
+    let ours = format!("spsc-test-{}-", std::process::id());
+    for entry in std::fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&ours) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
 
 pub fn watchdog() -> Watchdog {
     let (alive, dropped) = channel::<()>();
@@ -63,6 +74,7 @@ pub fn watchdog() -> Watchdog {
     thread::spawn(move || {
         if dropped.recv_timeout(TOO_LONG) == Err(RecvTimeoutError::Timeout) {
             eprintln!("{test} hangs");
+            remove_names();
             std::process::abort();
         }
     });
@@ -162,17 +174,17 @@ fn command(test: &str, what: &str) -> Command {
 /// In `child_process`: the task that this process was started for, and its argument.
 pub fn task() -> Option<(String, String)> {
     let task = std::env::var(TASK).ok()?;
-    let (task, argument) = task.split_once(' ')?;
+    let (task, argument) = task.rsplit_once(' ')?;
     Some((task.to_owned(), argument.to_owned()))
 }
 
 /// Runs a test's body in a process of its own, in which nothing else runs.
 #[track_caller]
 pub fn alone(body: impl FnOnce()) {
-    let _watchdog = watchdog();
     let current = thread::current();
     let test = current.name().expect("a test's thread has its name");
     if std::env::var(TASK).is_ok_and(|task| task == test) {
+        let _watchdog = watchdog();
         body();
     } else {
         Process(command(test, test).spawn().expect("a process")).succeed();
