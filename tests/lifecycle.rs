@@ -177,7 +177,7 @@ fn of_two_processes_that_race_to_replace_one_wins_and_the_other_is_told() {
         let names = format!("{},{},{}", &*name, &*start, &*result);
         (Process::start("race to replace", &names), go, answer, (start, result))
     });
-    for round in 0..200 {
+    for round in 0..2000 {
         let old = inode(&name);
         for (_, go, ..) in &mut racers {
             go.claim(1, FOREVER).unwrap().publish_all();
