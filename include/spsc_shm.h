@@ -206,7 +206,7 @@ typedef struct {
   uint32_t flags;
   /**
    * The longest spin before a wait sleeps, in nanoseconds, on both sides of the ring: 0 for
-   * none, at most a second, or SPSC_SPIN_ADAPTIVE, the default.
+   * none, at most 100 ms, or SPSC_SPIN_ADAPTIVE, the default.
    */
   uint64_t spin_ns;
 } spsc_options;

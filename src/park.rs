@@ -228,7 +228,10 @@ impl Waiter {
         }
         let start = clock::now();
         let deadline = start.saturating_add(wait.timeout_ns);
-        let disturbed = || interrupted(wait, self.seen_interrupts);
+        let disturbed = || {
+            interrupted(wait, self.seen_interrupts)
+                || role::is_closed(wait.control, wait.role.other())
+        };
         if may_spin && self.spin.until(start, deadline, disturbed, met)? {
             return Ok(());
         }

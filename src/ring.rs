@@ -24,7 +24,7 @@ pub enum Spin {
     Adaptive,
     /// Not at all: every wait sleeps.
     Never,
-    /// For this long, whatever recent waits took; at most a second.
+    /// For this long, whatever recent waits took; at most 100 ms.
     For(Duration),
 }
 

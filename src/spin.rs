@@ -10,8 +10,9 @@ pub(crate) const SPIN_ADAPTIVE: u64 = u64::MAX;
 const ADAPTIVE_LIMIT_NS: u64 = 50_000;
 /// The shortest: so little is lost by it, and without it nothing would ever be learned.
 const FLOOR_NS: u64 = 2_000;
-/// The longest that a number in the control block can ask for.
-const LIMIT_NS: u64 = 1_000_000_000;
+/// The longest that a number in the control block can ask for: who spins does not look whether
+/// the other side is alive.
+const LIMIT_NS: u64 = 100_000_000;
 /// Looks before the first look at the clock.
 const BRIEF: u32 = 1024;
 /// Looks between two looks at the clock.

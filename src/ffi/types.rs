@@ -123,7 +123,7 @@ pub struct spsc_options {
     /// SPSC_REPLACE_STALE and SPSC_PREFAULT, or'ed. Default 0.
     pub flags: u32,
     /// The longest spin before a wait sleeps, in nanoseconds, on both sides of the ring: 0 for
-    /// none, at most a second, or SPSC_SPIN_ADAPTIVE, the default.
+    /// none, at most 100 ms, or SPSC_SPIN_ADAPTIVE, the default.
     pub spin_ns: u64,
 }
 
