@@ -89,6 +89,7 @@ fn try_box<T>(value: T) -> Result<Box<T>> {
 impl Handle {
     pub(crate) fn create(name: &[u8], min_capacity: u64, choices: &Choices) -> Result<Box<Self>> {
         let handle = Self::open(Segment::create(name, min_capacity, choices))?;
+        handle.locks.hold_as_creator()?;
         // The name last: whatever fails before leaves nothing behind.
         handle.segment.publish(name, choices)?;
         Ok(handle)
@@ -110,11 +111,16 @@ impl Handle {
         Self::open(Segment::connect_fd(fd))
     }
 
-    fn open(parts: Result<(Segment, FileLocks)>) -> Result<Box<Self>> {
-        let (segment, locks) = parts?;
+    fn open(segment: Result<Segment>) -> Result<Box<Self>> {
+        let segment = segment?;
+        registry::enter(|| Self::on(segment))
+    }
+
+    fn on(segment: Segment) -> Result<Box<Self>> {
+        let locks = FileLocks::new(segment.file())?;
         let (capacity, spin_ns) = (segment.capacity(), segment.spin_ns());
         let control = segment.control();
-        let handle = try_box(Self {
+        try_box(Self {
             producer: Line(UnsafeCell::new(Half {
                 cursor: Cursor::new(control, capacity, spin_ns),
                 control: control.into(),
@@ -129,9 +135,7 @@ impl Handle {
             consumer_tally: Tally::default(),
             segment,
             locks,
-        })?;
-        registry::add(&handle)?;
-        Ok(handle)
+        })
     }
 
     /// One side of the ring.
@@ -233,12 +237,14 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        registry::remove(self);
         // SAFETY: `self` is borrowed mutably, so that no lane of it exists.
         unsafe {
             self.lane::<Tx>().detach();
             self.lane::<Rx>().detach();
         }
+        // A child that is just being forked may have a copy of the descriptor for a moment more.
+        self.locks.release_all();
+        registry::remove(self);
     }
 }
 

@@ -27,13 +27,15 @@ thread_local! {
     static FORKING: Cell<Option<MutexGuard<'static, Entries>>> = const { Cell::new(None) };
 }
 
-/// Notes a handle, whose address must not change until it is removed.
-pub(crate) fn add(handle: &Handle) -> Result<()> {
+/// Makes a handle and notes it, with no fork in between: the child of one would never let go of
+/// the descriptors that `make` opens. The handle is to be removed before it is dropped.
+pub(crate) fn enter(make: impl FnOnce() -> Result<Box<Handle>>) -> Result<Box<Handle>> {
     fork::install(before_fork, after_fork_in_parent, after_fork_in_child)?;
     let mut live = live();
     live.try_reserve(1).map_err(|_| Status::NoMemory)?;
-    live.push(Entry(handle));
-    Ok(())
+    let handle = make()?;
+    live.push(Entry(&raw const *handle));
+    Ok(handle)
 }
 
 /// Forgets a handle, if it was noted.

@@ -139,6 +139,13 @@ mod file_locks {
             Ok(())
         }
 
+        /// Lets go of all, in every copy of the descriptor too.
+        pub(crate) fn release_all(&self) {
+            if !self.shared_with_parent.load(Ordering::Relaxed) {
+                lock::release(self.file.as_fd(), 0..CREATOR + 1);
+            }
+        }
+
         /// In a forked child: puts a new description, opened through `public`, in the place of
         /// the parent's. Async-signal-safe.
         pub(crate) fn renew_after_fork(&self, public: BorrowedFd<'_>) {

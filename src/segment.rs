@@ -11,7 +11,7 @@
 //! overrun of the data is a fault where it happens, not a corruption elsewhere.
 
 use crate::layout::{Control, MAGIC, VERSION, VERSION_MAJOR};
-use crate::role::{FileLocks, claim_stale};
+use crate::role::claim_stale;
 use crate::status::{Result, Status};
 use crate::sys::memory::{Reservation, page_size, total_memory};
 use crate::sys::{clock, file};
@@ -61,11 +61,7 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// Makes a ring that is to be [`publish`](Self::publish)ed under a name.
-    pub(crate) fn create(
-        name: &[u8],
-        min_capacity: u64,
-        choices: &Choices,
-    ) -> Result<(Self, FileLocks)> {
+    pub(crate) fn create(name: &[u8], min_capacity: u64, choices: &Choices) -> Result<Self> {
         let shape = Self::shape_for(min_capacity, choices)?;
         // Early, so that a name that is taken is not reported as a file system that is full.
         Self::make_way(name, choices)?;
@@ -86,27 +82,24 @@ impl Segment {
     }
 
     /// Makes a ring without a name, whose size nobody can change.
-    pub(crate) fn create_anonymous(
-        min_capacity: u64,
-        choices: &Choices,
-    ) -> Result<(Self, FileLocks)> {
+    pub(crate) fn create_anonymous(min_capacity: u64, choices: &Choices) -> Result<Self> {
         let shape = Self::shape_for(min_capacity, choices)?;
         if shape.size() > total_memory() {
             return Err(Status::NoMemory.into());
         }
-        let (segment, locks) = Self::initialise(file::create_anonymous()?, shape, choices)?;
+        let segment = Self::initialise(file::create_anonymous()?, shape, choices)?;
         file::seal(segment.file.as_fd())?;
-        Ok((segment, locks))
+        Ok(segment)
     }
 
     /// Opens the ring of this name.
-    pub(crate) fn connect(name: &[u8]) -> Result<(Self, FileLocks)> {
+    pub(crate) fn connect(name: &[u8]) -> Result<Self> {
         Self::adopt(file::open(name)?)
     }
 
     /// As [`connect`](Self::connect), waiting for the name to appear and be ready. Looks again
     /// after a pause that grows to 5 ms.
-    pub(crate) fn connect_timeout(name: &[u8], timeout_ns: u64) -> Result<(Self, FileLocks)> {
+    pub(crate) fn connect_timeout(name: &[u8], timeout_ns: u64) -> Result<Self> {
         let deadline = clock::now().saturating_add(timeout_ns);
         let mut pause = 50_000;
         loop {
@@ -128,7 +121,7 @@ impl Segment {
     }
 
     /// Opens the anonymous ring behind a descriptor, which stays the caller's.
-    pub(crate) fn connect_fd(fd: RawFd) -> Result<(Self, FileLocks)> {
+    pub(crate) fn connect_fd(fd: RawFd) -> Result<Self> {
         if fd < 0 {
             return Err(Status::InvalidArgument.into());
         }
@@ -183,9 +176,7 @@ impl Segment {
     }
 
     /// Fills a new object. Nobody else knows it yet.
-    fn initialise(file: OwnedFd, shape: Shape, choices: &Choices) -> Result<(Self, FileLocks)> {
-        let locks = FileLocks::new(file.as_fd())?;
-        locks.hold_as_creator()?;
+    fn initialise(file: OwnedFd, shape: Shape, choices: &Choices) -> Result<Self> {
         file::reserve(file.as_fd(), shape.size())?;
         let segment = Self::map(file, shape)?;
         if choices.prefault {
@@ -199,13 +190,12 @@ impl Segment {
         header.spin_ns.store(shape.spin_ns, Ordering::Relaxed);
         // ready: pairs with the fence in `read_shape`.
         header.magic.store(MAGIC, Ordering::Release);
-        Ok((segment, locks))
+        Ok(segment)
     }
 
-    fn adopt(file: OwnedFd) -> Result<(Self, FileLocks)> {
+    fn adopt(file: OwnedFd) -> Result<Self> {
         let shape = Self::read_shape(file.as_fd())?;
-        let locks = FileLocks::new(file.as_fd())?;
-        Ok((Self::map(file, shape)?, locks))
+        Self::map(file, shape)
     }
 
     /// Reads and checks the numbers of an object that may be anything: first magic, then version,

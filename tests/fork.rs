@@ -1,0 +1,375 @@
+//! After `fork` without `exec`, the child's copy of a handle holds no role and keeps none of the
+//! parent's alive; it works as newly connected. Each test runs in a process of its own.
+
+mod common;
+
+use common::{Name, alone, fork, reap, slay, status, until};
+use spsc_shm::ffi::*;
+use spsc_shm::{Consumer, Options, Producer, Ring, RoleState, Spin, Status};
+use std::cell::Cell;
+use std::fs;
+use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::process::id;
+use std::ptr;
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+const FOREVER: Option<Duration> = None;
+const NOW: Option<Duration> = Some(Duration::ZERO);
+
+fn ring() -> (Producer, Consumer) {
+    Options::new().spin(Spin::Never).anonymous(1).unwrap().split()
+}
+
+fn publish(producer: &mut Producer, bytes: &[u8]) {
+    let mut grant = producer.claim(bytes.len(), FOREVER).unwrap();
+    grant.copy_from_slice(bytes);
+    grant.publish_all();
+}
+
+fn read(consumer: &mut Consumer, n: usize) -> Vec<u8> {
+    let grant = consumer.peek(n, FOREVER).unwrap();
+    let bytes = grant.to_vec();
+    grant.release_all();
+    bytes
+}
+
+/// What one process waits for, and another tells or ends without telling.
+struct Pipe {
+    reader: PipeReader,
+    writer: Cell<Option<PipeWriter>>,
+}
+
+impl Pipe {
+    fn new() -> Self {
+        let (reader, writer) = std::io::pipe().unwrap();
+        Self { reader, writer: Cell::new(Some(writer)) }
+    }
+
+    fn tell(&self) {
+        self.writer.take().unwrap().write_all(&[0]).unwrap();
+    }
+
+    /// Waits until another process tells, or all that could have ended.
+    fn wait(&self) {
+        drop(self.writer.take());
+        let _ = (&self.reader).read(&mut [0]);
+    }
+}
+
+#[test]
+fn the_childs_copy_holds_no_role_and_the_parent_keeps_its_own() {
+    alone(|| {
+        let (mut producer, mut consumer) = ring();
+        publish(&mut producer, b"before");
+        assert_eq!(read(&mut consumer, 3), b"bef");
+        let child = fork(|| {
+            assert_eq!(status(producer.claim(1, NOW)), Status::RoleTaken);
+            assert_eq!(status(producer.claim_some(0, NOW)), Status::RoleTaken);
+            assert_eq!(status(consumer.peek(1, NOW)), Status::RoleTaken);
+            assert_eq!(status(consumer.peek_some(0, NOW)), Status::RoleTaken);
+            let stats = producer.ring().stats();
+            assert_eq!(stats.available, 3);
+            assert_eq!(stats.producer.state, RoleState::Attached);
+            assert_eq!(stats.consumer.state, RoleState::Attached);
+        });
+        assert_eq!(reap(child), 0);
+        publish(&mut producer, b"after");
+        assert_eq!(read(&mut consumer, 8), b"oreafter");
+        let stats = producer.ring().stats();
+        assert_eq!((stats.producer.pid, stats.producer.generation), (id(), 1));
+    });
+}
+
+#[test]
+fn the_childs_copy_of_a_claim_and_of_a_peek_is_void() {
+    alone(|| {
+        let mut ring = ptr::null_mut();
+        let (mut data, mut read) = (ptr::null_mut(), ptr::null());
+        // SAFETY: the places are valid, and the handle is open until the last line.
+        unsafe {
+            assert_eq!(spsc_create_anonymous(1, &raw mut ring), spsc_status::SPSC_OK);
+            assert_eq!(spsc_claim(ring, 20, 0, &raw mut data), spsc_status::SPSC_OK);
+            assert_eq!(spsc_publish(ring, 10), spsc_status::SPSC_OK);
+            assert_eq!(spsc_peek(ring, 5, 0, &raw mut read), spsc_status::SPSC_OK);
+            let child = fork(|| {
+                assert_eq!(spsc_publish(ring, 1), spsc_status::SPSC_ERR_MISUSE);
+                assert_eq!(spsc_release(ring, 1), spsc_status::SPSC_ERR_MISUSE);
+                spsc_close(ring);
+            });
+            assert_eq!(reap(child), 0);
+            assert_eq!(spsc_available(ring), 10);
+            assert_eq!(spsc_publish(ring, 10), spsc_status::SPSC_OK);
+            assert_eq!(spsc_release(ring, 5), spsc_status::SPSC_OK);
+            assert_eq!(spsc_available(ring), 15);
+            spsc_close(ring);
+        }
+    });
+}
+
+#[test]
+fn closing_in_the_child_does_not_close_the_parents() {
+    alone(|| {
+        let (mut producer, mut consumer) = ring();
+        publish(&mut producer, b"12");
+        assert_eq!(read(&mut consumer, 1), b"1");
+        let mut both = Some((producer, consumer));
+        let child = fork(|| drop(both.take()));
+        assert_eq!(reap(child), 0);
+        let (mut producer, mut consumer) = both.unwrap();
+        assert_eq!(status(consumer.peek(2, NOW)), Status::Timeout);
+        publish(&mut producer, b"3");
+        assert_eq!(read(&mut consumer, 2), b"23");
+        assert_eq!(producer.ring().stats().producer.state, RoleState::Attached);
+    });
+}
+
+#[test]
+fn the_child_can_use_its_copy_as_newly_connected() {
+    alone(|| {
+        let (mut producer, mut consumer) = ring();
+        publish(&mut producer, b"to the ");
+        let child = fork(|| {
+            assert_eq!(read(&mut consumer, 12), b"to the child");
+            // Ends without closing.
+        });
+        publish(&mut producer, b"child");
+        assert_eq!(reap(child), 0);
+        assert_eq!(producer.ring().stats().consumer.pid, child.cast_unsigned());
+        let capacity = producer.ring().capacity();
+        publish(&mut producer, &vec![1; capacity]);
+        assert_eq!(status(producer.claim(1, FOREVER)), Status::PeerDead);
+        // The parent's own copy of the consumer takes over.
+        assert_eq!(read(&mut consumer, capacity).len(), capacity);
+    });
+}
+
+#[test]
+fn a_close_in_the_child_of_its_own_role_is_told() {
+    alone(|| {
+        let (mut producer, consumer) = ring();
+        publish(&mut producer, b"x");
+        let capacity = producer.ring().capacity();
+        let mut consumer = Some(consumer);
+        let child = fork(|| {
+            assert_eq!(consumer.as_mut().unwrap().peek(1, FOREVER).unwrap().len(), 1);
+            drop(consumer.take());
+        });
+        assert_eq!(reap(child), 0);
+        assert_eq!(status(producer.claim(capacity, FOREVER)), Status::Closed);
+    });
+}
+
+#[test]
+fn parent_and_child_wake_each_other() {
+    alone(|| {
+        let (mut there, mut there_end) = ring();
+        let (mut back, mut back_end) = ring();
+        publish(&mut there, b"0");
+        assert_eq!(read(&mut there_end, 1), b"0");
+        drop(there_end);
+        // The child gets a ring's end that the parent never used, and one that it did.
+        let mut there_end = Ring::connect_fd(there.ring().as_ref()).unwrap().into_consumer();
+        const ROUNDS: u32 = 2_000;
+        let child = fork(|| {
+            for _ in 0..ROUNDS {
+                let bytes = read(&mut there_end, 4);
+                publish(&mut back, &bytes);
+            }
+        });
+        for round in 0..ROUNDS {
+            publish(&mut there, &round.to_ne_bytes());
+            assert_eq!(read(&mut back_end, 4), round.to_ne_bytes());
+        }
+        assert_eq!(reap(child), 0);
+        let stats = there.ring().stats();
+        assert!(stats.producer.wakes > u64::from(ROUNDS / 2), "{} wakes", stats.producer.wakes);
+    });
+}
+
+#[test]
+fn a_dead_parents_role_is_free_though_its_child_lives() {
+    alone(|| {
+        let end = Pipe::new();
+        let name = Name::new();
+        let mut consumer = Ring::create(&name, 1).unwrap().into_consumer();
+        let parent = fork(|| {
+            let mut producer = Ring::connect(&name).unwrap().into_producer();
+            publish(&mut producer, b"role");
+            let child = fork(|| end.wait());
+            publish(&mut producer, &child.to_ne_bytes());
+            loop {
+                thread::park();
+            }
+        });
+        assert_eq!(read(&mut consumer, 4), b"role");
+        let child = libc::pid_t::from_ne_bytes(read(&mut consumer, 4).try_into().unwrap());
+        slay(parent);
+        assert_eq!(status(consumer.peek(1, FOREVER)), Status::PeerDead);
+        let mut next = Ring::connect(&name).unwrap().into_producer();
+        publish(&mut next, b"next");
+        assert_eq!(read(&mut consumer, 4), b"next");
+        // SAFETY: signal 0 only asks whether the process is there.
+        assert_eq!(unsafe { libc::kill(child, 0) }, 0, "the child lives");
+    });
+}
+
+#[test]
+fn a_dead_creators_ring_is_stale_though_its_child_lives() {
+    alone(|| {
+        let end = Pipe::new();
+        let name = Name::new();
+        let forked = Pipe::new();
+        let creator = fork(|| {
+            let _ring = Ring::create(&name, 1).unwrap();
+            fork(|| end.wait());
+            forked.tell();
+            loop {
+                thread::park();
+            }
+        });
+        forked.wait();
+        let replace = Options::new().replace_stale(true);
+        assert_eq!(status(replace.create(&name, 1)), Status::AlreadyExists);
+        slay(creator);
+        until("the ring is stale", || replace.create(&name, 1).is_ok());
+    });
+}
+
+#[test]
+fn a_role_that_the_parent_closes_is_free_though_its_child_lives() {
+    alone(|| {
+        let end = Pipe::new();
+        let name = Name::new();
+        let (mut producer, mut consumer) = Ring::create(&name, 1).unwrap().split();
+        publish(&mut producer, b"x");
+        assert_eq!(read(&mut consumer, 1), b"x");
+        let child = fork(|| end.wait());
+        drop(producer);
+        assert_eq!(status(consumer.peek(1, FOREVER)), Status::Closed);
+        drop(consumer);
+        let replace = Options::new().replace_stale(true);
+        replace.create(&name, 1).unwrap();
+        slay(child);
+    });
+}
+
+#[test]
+fn a_child_of_many_handles_lets_go_of_all_of_them() {
+    alone(|| {
+        let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
+        let none = descriptors();
+        let mut ends = (0..100).map(|_| ring()).collect::<Vec<_>>();
+        for (producer, consumer) in &mut ends {
+            publish(producer, b"many");
+            assert_eq!(read(consumer, 2), b"ma");
+        }
+        let some = descriptors();
+        let child = fork(|| {
+            assert_eq!(descriptors(), some);
+            for (producer, consumer) in &mut ends {
+                assert_eq!(status(producer.claim(1, NOW)), Status::RoleTaken);
+                assert_eq!(status(consumer.peek(1, NOW)), Status::RoleTaken);
+            }
+            // A grandchild is no different.
+            let grandchild = fork(|| {
+                assert_eq!(descriptors(), some);
+                assert_eq!(status(ends[99].0.claim(1, NOW)), Status::RoleTaken);
+            });
+            assert_eq!(reap(grandchild), 0);
+            ends.clear();
+            assert_eq!(descriptors(), none);
+        });
+        assert_eq!(reap(child), 0);
+        for (producer, consumer) in &mut ends {
+            publish(producer, b"!");
+            assert_eq!(read(consumer, 3), b"ny!");
+        }
+    });
+}
+
+#[test]
+fn a_child_without_descriptors_to_spare_still_lets_go() {
+    alone(|| {
+        let end = Pipe::new();
+        let name = Name::new();
+        let mut consumer = Ring::create(&name, 1).unwrap().into_consumer();
+        let parent = fork(|| {
+            let mut producer = Ring::connect(&name).unwrap().into_producer();
+            producer.wait_for_space(1, NOW).unwrap();
+            let most = fs::read_dir("/proc/self/fd").unwrap().count() as u64 - 1;
+            let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+            // SAFETY: `limit` is valid.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+            fork(|| end.wait());
+            publish(&mut producer, b"forked");
+            loop {
+                thread::park();
+            }
+        });
+        assert_eq!(read(&mut consumer, 6), b"forked");
+        slay(parent);
+        assert_eq!(status(consumer.peek(1, FOREVER)), Status::PeerDead);
+    });
+}
+
+#[test]
+fn a_fork_while_another_thread_creates_a_ring_does_not_keep_it_in_use() {
+    alone(|| {
+        let replace = Options::new().replace_stale(true);
+        for round in 0..12 {
+            let end = Pipe::new();
+            let name = Name::new();
+            // Large, so that the fork falls into the making of it.
+            let creator = thread::scope(|scope| {
+                let creator = scope.spawn(|| Ring::create(&name, 64 << 20).unwrap());
+                thread::sleep(Duration::from_millis(round));
+                let child = fork(|| end.wait());
+                drop(creator.join().unwrap());
+                child
+            });
+            replace.create(&name, 1).unwrap();
+            slay(creator);
+        }
+    });
+}
+
+#[test]
+fn a_fork_while_another_thread_connects_does_not_keep_its_role_alive() {
+    alone(|| {
+        for round in 0..300 {
+            let end = Pipe::new();
+            let name = Name::new();
+            let mut consumer = Ring::create(&name, 1).unwrap().into_consumer();
+            assert_eq!(status(consumer.peek(1, NOW)), Status::Timeout);
+            let forked = Pipe::new();
+            let parent = fork(|| {
+                let start = Barrier::new(2);
+                thread::scope(|scope| {
+                    scope.spawn(|| {
+                        start.wait();
+                        let mut producer = Ring::connect(&name).unwrap().into_producer();
+                        publish(&mut producer, b"x");
+                        loop {
+                            thread::park();
+                        }
+                    });
+                    start.wait();
+                    // Anywhere in the other's way through `connect`.
+                    for _ in 0..round * 20 {
+                        std::hint::spin_loop();
+                    }
+                    fork(|| end.wait());
+                    forked.tell();
+                });
+            });
+            forked.wait();
+            assert_eq!(read(&mut consumer, 1), b"x");
+            slay(parent);
+            let mut next = Ring::connect(&name).unwrap().into_producer();
+            // Once the child has got so far as to let go.
+            until("the role is free", || next.wait_for_space(1, NOW).is_ok());
+        }
+    });
+}
