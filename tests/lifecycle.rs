@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Name, Process, fork, object, reap, status, until};
+use common::{Name, Process, fork, object, reap, status, until, watchdog};
 use spsc_shm::{Options, Ring, RoleState, Status};
 use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -58,6 +58,7 @@ fn inode_of(ring: &Ring) -> u64 {
 
 #[test]
 fn a_ring_left_by_a_killed_creator_is_replaced() {
+    let _watchdog = watchdog();
     let name = Name::new();
     left_behind(&name);
     assert_eq!(status(Ring::create(&name, 1)), Status::AlreadyExists);
@@ -127,6 +128,7 @@ fn what_is_no_ring_is_never_replaced() {
 
 #[test]
 fn a_handle_on_a_replaced_ring_says_so_at_its_first_claim() {
+    let _watchdog = watchdog();
     let name = Name::new();
     left_behind(&name);
     let (mut producer, mut consumer) = Ring::connect(&name).unwrap().split();
@@ -167,7 +169,7 @@ fn race_to_replace(names: &str) {
 
 #[test]
 fn of_two_processes_that_race_to_replace_one_wins_and_the_other_is_told() {
-    let _watchdog = common::watchdog();
+    let _watchdog = watchdog();
     let name = Name::new();
     drop(Ring::create(&name, 1).unwrap());
     let mut racers = [(); 2].map(|()| {
@@ -207,6 +209,7 @@ fn of_two_processes_that_race_to_replace_one_wins_and_the_other_is_told() {
 
 #[test]
 fn connect_timeout_waits_for_the_name() {
+    let _watchdog = watchdog();
     let name = Name::new();
     thread::scope(|scope| {
         let connected = scope.spawn(|| Ring::connect_timeout(&name, FOREVER));
@@ -220,6 +223,7 @@ fn connect_timeout_waits_for_the_name() {
 
 #[test]
 fn connect_timeout_waits_for_an_object_that_is_still_empty() {
+    let _watchdog = watchdog();
     let name = Name::new();
     fs::write(name.path(), b"").unwrap();
     let brief = Some(Duration::from_millis(20));
@@ -244,6 +248,7 @@ fn connect_timeout_gives_up_when_the_time_has_run_out() {
 
 #[test]
 fn connect_timeout_does_not_wait_for_what_will_never_be_a_ring() {
+    let _watchdog = watchdog();
     let name = Name::new();
     fs::write(name.path(), [1; PAGE]).unwrap();
     assert_eq!(status(Ring::connect_timeout(&name, FOREVER)), Status::NotARing);
@@ -408,6 +413,20 @@ fn a_capacity_that_cannot_be_is_refused_without_eating_memory() {
 }
 
 #[test]
+fn a_limit_on_the_size_of_files_is_a_status_and_not_a_signal() {
+    common::alone(|| {
+        let limit = libc::rlimit { rlim_cur: 1 << 20, rlim_max: 1 << 20 };
+        // SAFETY: `limit` is valid.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
+        let name = Name::new();
+        assert_eq!(status(Ring::create(&name, 1 << 20)), Status::NoSpace);
+        assert_eq!(status(Ring::anonymous(1 << 20)), Status::NoSpace);
+        Ring::create(&name, 1 << 19).unwrap();
+        Ring::anonymous(1 << 19).unwrap();
+    });
+}
+
+#[test]
 fn an_anonymous_ring_cannot_be_resized() {
     let ring = Ring::anonymous(1).unwrap();
     let object = object(&ring);
@@ -519,7 +538,7 @@ fn receive_a_ring(socket: &str) {
 
 #[test]
 fn an_anonymous_ring_reaches_another_program_over_a_socket() {
-    let _watchdog = common::watchdog();
+    let _watchdog = watchdog();
     let name = Name::new();
     let listener = UnixListener::bind(name.path()).unwrap();
     let child = Process::start("receive a ring", &name.path());

@@ -91,6 +91,7 @@ fn producer_state(ring: &Ring) -> RoleState {
 
 #[test]
 fn a_role_has_one_holder_at_a_time() {
+    let _watchdog = watchdog();
     let name = Name::new();
     let (mut producer, mut consumer) = ring(&name);
     let (mut producer2, mut consumer2) = Ring::connect(&name).unwrap().split();
@@ -120,6 +121,7 @@ fn a_role_has_one_holder_at_a_time() {
 
 #[test]
 fn two_handles_of_one_process_may_have_one_role_each() {
+    let _watchdog = watchdog();
     let name = Name::new();
     let mut producer = ring(&name).0;
     let mut consumer = Ring::connect(&name).unwrap().into_consumer();
@@ -131,6 +133,7 @@ fn two_handles_of_one_process_may_have_one_role_each() {
 
 #[test]
 fn a_dead_producers_role_and_place_in_the_stream_are_taken_over() {
+    let _watchdog = watchdog();
     let name = Name::new();
     let (mut producer, mut consumer) = ring(&name);
     let mut child = started("produce", &name, consumer.ring(), 10);
@@ -147,6 +150,7 @@ fn a_dead_producers_role_and_place_in_the_stream_are_taken_over() {
 
 #[test]
 fn what_a_dead_consumer_had_not_released_is_delivered_to_the_next() {
+    let _watchdog = watchdog();
     let name = Name::new();
     let (mut producer, mut consumer) = ring(&name);
     publish(&mut producer, b"0123456789");
@@ -162,6 +166,7 @@ fn what_a_dead_consumer_had_not_released_is_delivered_to_the_next() {
 
 #[test]
 fn a_close_is_told_after_all_data_and_only_in_place_of_a_wait() {
+    let _watchdog = watchdog();
     let name = Name::new();
     let (mut producer, mut consumer) = ring(&name);
     publish(&mut producer, b"0123456789");
@@ -189,6 +194,7 @@ fn a_close_is_told_after_all_data_and_only_in_place_of_a_wait() {
 
 #[test]
 fn a_producer_fills_the_ring_of_a_closed_consumer() {
+    let _watchdog = watchdog();
     let name = Name::new();
     let (mut producer, mut consumer) = ring(&name);
     let capacity = producer.ring().capacity();
@@ -220,6 +226,7 @@ fn a_close_wakes_a_sleeper() {
 
 #[test]
 fn a_process_that_closes_and_ends_has_closed() {
+    let _watchdog = watchdog();
     let name = Name::new();
     let (_, mut consumer) = ring(&name);
     Process::start("produce and close", &name).succeed();
@@ -229,6 +236,7 @@ fn a_process_that_closes_and_ends_has_closed() {
 
 #[test]
 fn a_process_that_ends_without_closing_has_died() {
+    let _watchdog = watchdog();
     let name = Name::new();
     let (_, mut consumer) = ring(&name);
     Process::start("exit without closing", &name).succeed();
@@ -376,6 +384,7 @@ fn copies_of_ring_descriptors(child: &Process, name: &Name) -> Vec<std::os::fd::
 
 #[test]
 fn counters_that_contradict_each_other_are_refused_when_a_role_is_taken() {
+    let _watchdog = watchdog();
     let ring = Ring::anonymous(1).unwrap();
     let capacity = ring.capacity() as u64;
     let (mut producer, mut consumer) = ring.split();
@@ -409,6 +418,7 @@ fn counters_that_contradict_each_other_are_refused_when_a_role_is_taken() {
 
 #[test]
 fn a_counter_that_lies_is_reported_and_nothing_is_touched() {
+    let _watchdog = watchdog();
     let ring = Ring::anonymous(1).unwrap();
     let capacity = ring.capacity() as u64;
     let object = object(&ring);
@@ -461,6 +471,7 @@ fn a_lie_reaches_a_sleeper() {
 
 #[test]
 fn garbage_in_the_rest_of_the_control_block_does_no_harm() {
+    let _watchdog = watchdog();
     let ring = Ring::anonymous(1).unwrap();
     let object = object(&ring);
     let (mut producer, mut consumer) = ring.split();

@@ -171,6 +171,7 @@ fn every_timeout_is_waited_for_in_full() {
 
 #[test]
 fn want_of_nothing_and_of_too_much_end_at_once() {
+    let _watchdog = watchdog();
     let (mut producer, mut consumer) = ring(Spin::Adaptive);
     let capacity = producer.ring().capacity();
     assert_eq!(consumer.peek(0, FOREVER).unwrap().len(), 0);
@@ -285,6 +286,7 @@ fn wakeup_all_ends_the_wait_of_either_side() {
 
 #[test]
 fn wakeup_all_before_a_wait_ends_it_once() {
+    let _watchdog = watchdog();
     for spin in SPINS {
         let (mut producer, mut consumer) = ring(spin);
         let capacity = producer.ring().capacity();
@@ -305,6 +307,7 @@ fn wakeup_all_before_a_wait_ends_it_once() {
 
 #[test]
 fn wakeup_all_does_not_disturb_a_side_that_never_waits() {
+    let _watchdog = watchdog();
     let (mut producer, mut consumer) = ring(Spin::Adaptive);
     for _ in 0..1000 {
         producer.ring().wakeup_all();
@@ -317,6 +320,7 @@ fn wakeup_all_does_not_disturb_a_side_that_never_waits() {
 
 #[test]
 fn a_timeout_of_zero_neither_is_interrupted_nor_uses_an_interruption_up() {
+    let _watchdog = watchdog();
     let (_producer, mut consumer) = ring(Spin::Adaptive);
     consumer.ring().wakeup_all();
     for _ in 0..3 {
@@ -327,6 +331,7 @@ fn a_timeout_of_zero_neither_is_interrupted_nor_uses_an_interruption_up() {
 
 #[test]
 fn data_comes_before_an_interruption() {
+    let _watchdog = watchdog();
     let (mut producer, mut consumer) = ring(Spin::Never);
     assert_eq!(status(consumer.peek(1, NOW)), Status::Timeout);
     publish(&mut producer, 2);
@@ -339,6 +344,7 @@ fn data_comes_before_an_interruption() {
 
 #[test]
 fn an_interruption_older_than_the_handle_is_not_its_own() {
+    let _watchdog = watchdog();
     let name = common::Name::new();
     let creator = Ring::create(&name, 1).unwrap();
     creator.wakeup_all();

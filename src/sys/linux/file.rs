@@ -222,9 +222,11 @@ pub(crate) fn reserve(fd: BorrowedFd<'_>, size: u64) -> Result<()> {
     // Small steps: a signal undoes the step that it interrupts, and under a storm of signals a
     // long one would never end.
     const STEP: u64 = 256 << 10;
-    let space = free_space(fd)?;
-    if space < size {
+    if free_space(fd)? < size {
         return Err(Error::from_os(libc::ENOSPC));
+    }
+    if largest_file() < size {
+        return Err(Error::from_os(libc::EFBIG));
     }
     let mut offset = 0;
     while offset < size {
@@ -247,6 +249,15 @@ fn free_space(fd: BorrowedFd<'_>) -> Result<u64> {
         return Ok(i64::MAX as u64);
     }
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// What this process may let a file grow to. To try for more is answered by a `SIGXFSZ`, which ends
+/// a process that does not expect it.
+fn largest_file() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for the answer, and stands for no limit if there is none.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    limit.rlim_cur
 }
 
 /// Reads exactly `N` bytes at `offset`, without mapping anything: a file that is cut short
