@@ -383,6 +383,30 @@ fn every_descriptor_is_closed_on_exec_and_when_the_ring_is_closed() {
 }
 
 #[test]
+fn a_process_without_standard_streams_cannot_print_into_a_ring() {
+    common::alone(|| {
+        let name = Name::new();
+        // SAFETY: the copy is put back below; nothing uses the stream meanwhile.
+        let stderr = unsafe { libc::dup(2) };
+        for stream in 0..=2 {
+            // SAFETY: as above.
+            unsafe { libc::close(stream) };
+        }
+        let rings = [Ring::create(&name, 1), Ring::connect(&name), Ring::anonymous(1)];
+        let handed_over = Ring::connect_fd(rings[2].as_ref().unwrap());
+        let open = (0..=2).filter(|stream| {
+            // SAFETY: any number may be asked about; no pointer is passed.
+            unsafe { libc::fcntl(*stream, libc::F_GETFD) != -1 }
+        });
+        let open = open.collect::<Vec<_>>();
+        // SAFETY: as above.
+        unsafe { libc::dup2(stderr, 2) };
+        assert_eq!(open, [], "a ring's descriptor has a standard stream's number");
+        drop((rings, handed_over));
+    });
+}
+
+#[test]
 fn failures_leave_no_descriptor_and_no_object() {
     common::alone(|| {
         let before = descriptors();

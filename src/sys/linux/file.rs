@@ -54,8 +54,17 @@ impl PathBuffer {
         // SAFETY: the path is NUL-terminated, as the last byte is never written.
         let fd = retry(|| unsafe { libc::open(self.as_ptr(), flags | libc::O_CLOEXEC, mode) })?;
         // SAFETY: `open` gave a new descriptor, which is nobody else's.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+        beyond_stdio(unsafe { OwnedFd::from_raw_fd(fd) })
     }
+}
+
+/// The first descriptor that is none of the standard streams.
+const BEYOND_STDIO: RawFd = libc::STDERR_FILENO + 1;
+
+/// Moves a descriptor away from the numbers of the standard streams, which it gets in a process
+/// that has closed them: whatever is printed there would be written over the control block.
+fn beyond_stdio(fd: OwnedFd) -> Result<OwnedFd> {
+    if fd.as_raw_fd() >= BEYOND_STDIO { Ok(fd) } else { duplicate(fd.as_raw_fd()) }
 }
 
 /// Which file a descriptor or a name stands for.
@@ -161,7 +170,7 @@ pub(crate) fn create_anonymous() -> Result<OwnedFd> {
     // SAFETY: the name is NUL-terminated.
     let fd = retry(|| unsafe { libc::memfd_create(c"spsc-shm".as_ptr(), flags) })?;
     // SAFETY: the call gave a new descriptor, which is nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    beyond_stdio(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Fixes the size of an anonymous object for ever.
@@ -205,7 +214,7 @@ pub(crate) fn reopen_at(public: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Resul
 /// A second descriptor of the same description, closed on exec. `InvalidArgument` if `fd` is none.
 pub(crate) fn duplicate(fd: RawFd) -> Result<OwnedFd> {
     // SAFETY: any number may be asked about; no pointer is passed.
-    match retry(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }) {
+    match retry(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, BEYOND_STDIO) }) {
         // SAFETY: the call gave a new descriptor, which is nobody else's.
         Ok(copy) => Ok(unsafe { OwnedFd::from_raw_fd(copy) }),
         Err(error) if error.os_error() == Some(libc::EBADF) => {
