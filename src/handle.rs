@@ -9,6 +9,7 @@ use crate::role::{self, FileLocks};
 use crate::segment::{Choices, Segment};
 use crate::status::{Result, Status};
 use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
@@ -71,18 +72,14 @@ unsafe impl Send for Handle {}
 unsafe impl Sync for Handle {}
 
 /// Memory for a value, without aborting the process where there is none.
-fn try_box<T>(value: T) -> Result<Box<T>> {
+fn try_box<T>() -> Result<Box<MaybeUninit<T>>> {
     let layout = std::alloc::Layout::new::<T>();
     const { assert!(size_of::<T>() > 0) };
-    // SAFETY: the layout is not of size 0; the memory is big and aligned enough for a T, and is
-    // written before the box exists, which frees it by the same allocator and layout.
+    // SAFETY: the layout is not of size 0; the memory is big and aligned enough for a T, and the
+    // box, which does not take it for one yet, frees it by the same allocator and layout.
     unsafe {
-        let memory = std::alloc::alloc(layout).cast::<T>();
-        if memory.is_null() {
-            return Err(Status::NoMemory.into());
-        }
-        memory.write(value);
-        Ok(Box::from_raw(memory))
+        let memory = std::alloc::alloc(layout).cast::<MaybeUninit<T>>();
+        if memory.is_null() { Err(Status::NoMemory.into()) } else { Ok(Box::from_raw(memory)) }
     }
 }
 
@@ -113,14 +110,16 @@ impl Handle {
 
     fn open(segment: Result<Segment>) -> Result<Box<Self>> {
         let segment = segment?;
-        registry::enter(|| Self::on(segment))
+        // First, so that nothing can fail once there is a handle to be dropped.
+        let memory = try_box()?;
+        registry::enter(|| Ok(Box::write(memory, Self::new(segment)?)))
     }
 
-    fn on(segment: Segment) -> Result<Box<Self>> {
+    fn new(segment: Segment) -> Result<Self> {
         let locks = FileLocks::new(segment.file())?;
         let (capacity, spin_ns) = (segment.capacity(), segment.spin_ns());
         let control = segment.control();
-        try_box(Self {
+        Ok(Self {
             producer: Line(UnsafeCell::new(Half {
                 cursor: Cursor::new(control, capacity, spin_ns),
                 control: control.into(),

@@ -28,7 +28,8 @@ thread_local! {
 }
 
 /// Makes a handle and notes it, with no fork in between: the child of one would never let go of
-/// the descriptors that `make` opens. The handle is to be removed before it is dropped.
+/// the descriptors that `make` opens. `make` must not drop a handle, which would be removed from
+/// the list that is locked.
 pub(crate) fn enter(make: impl FnOnce() -> Result<Box<Handle>>) -> Result<Box<Handle>> {
     fork::install(before_fork, after_fork_in_parent, after_fork_in_child)?;
     let mut live = live();
