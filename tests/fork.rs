@@ -184,7 +184,7 @@ fn parent_and_child_wake_each_other() {
         }
         assert_eq!(reap(child), 0);
         let stats = there.ring().stats();
-        assert!(stats.producer.wakes > u64::from(ROUNDS / 2), "{} wakes", stats.producer.wakes);
+        assert!(stats.producer.wakes > u64::from(ROUNDS / 10), "{} wakes", stats.producer.wakes);
     });
 }
 
