@@ -210,7 +210,7 @@ pub unsafe extern "C" fn spsc_fd(ring: *const spsc_ring) -> c_int {
 /// Removes a name. Whoever has the ring open keeps it.
 ///
 /// Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_INVALID_NAME, SPSC_ERR_NOT_FOUND,
-/// SPSC_ERR_PERMISSION, SPSC_ERR_SYSTEM.
+/// SPSC_ERR_PERMISSION, SPSC_ERR_NOT_A_RING (a directory), SPSC_ERR_SYSTEM.
 ///
 /// Thread: any. Blocks: no.
 #[unsafe(no_mangle)]
@@ -223,7 +223,9 @@ pub unsafe extern "C" fn spsc_unlink(name: *const c_char) -> spsc_status {
 /// claims and peeks are invalid from here on. NULL does nothing.
 ///
 /// The other side reads all that was published and then gets SPSC_CLOSED. What was published and
-/// not released is kept for the next consumer; what was claimed and not published is gone.
+/// not released is kept for the next consumer; what was claimed and not published is gone. A
+/// handle that never had a role ends nobody's stream: a producer that may have nothing to send
+/// takes the role first, by spsc_wait_for_space(ring, 1, 0).
 ///
 /// Thread: any, but no other may be in a call on the same handle, or begin one. Blocks: no.
 #[unsafe(no_mangle)]

@@ -118,7 +118,8 @@ pub const SPSC_PREFAULT: u32 = 2;
 pub struct spsc_options {
     /// The size of this struct in bytes, as the caller knows it.
     pub struct_size: usize,
-    /// Permission bits of a named ring, less the process's umask. Default 0600.
+    /// Permission bits of a named ring, less the process's umask. Default 0600. The owner must be
+    /// left with reading and writing, or creating fails with SPSC_ERR_PERMISSION.
     pub mode: u32,
     /// SPSC_REPLACE_STALE and SPSC_PREFAULT, or'ed. Default 0.
     pub flags: u32,
