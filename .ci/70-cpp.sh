@@ -1,0 +1,17 @@
+# The C++ header: its tests under every compiler that is here, then the echo test at its full length.
+source .ci/need.sh
+need_package cmake cmake
+need_package g++ g++
+need_file /usr/include/gtest/gtest.h libgtest-dev
+
+cargo build --release
+compilers=(g++)
+! command -v clang++ >/dev/null || compilers+=(clang++)
+for compiler in "${compilers[@]}"; do
+    build=build/cpp-$compiler
+    cmake -S tests/cpp -B "$build" -DCMAKE_CXX_COMPILER="$compiler" \
+        -DSPSC_SHM_LIBRARY="$PWD/target/release/libspsc_shm.a"
+    cmake --build "$build" --parallel "$(nproc)"
+    SPSC_ECHO_MESSAGES=5000 ctest --test-dir "$build" --output-on-failure --timeout 300
+done
+SPSC_ECHO_MESSAGES=500000 build/cpp-g++/echo_20
