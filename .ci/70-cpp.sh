@@ -1,4 +1,4 @@
-# The C++ header: its tests under every compiler that is here, then the echo test at its full length.
+# The C++ header: its tests under every compiler that is here, then the echo tests at full length.
 source .ci/need.sh
 need_package cmake cmake
 need_package g++ g++
@@ -14,4 +14,5 @@ for compiler in "${compilers[@]}"; do
     cmake --build "$build" --parallel "$(nproc)"
     SPSC_ECHO_MESSAGES=5000 ctest --test-dir "$build" --output-on-failure --timeout 300
 done
-SPSC_ECHO_MESSAGES=500000 build/cpp-g++/echo_20
+SPSC_ECHO_MESSAGES=500000 build/cpp-g++/echo_20 --gtest_filter='Echo.with_*'
+SPSC_ECHO_MESSAGES=100000 build/cpp-g++/echo_20 --gtest_filter='Echo.in_lock_step'

@@ -1,7 +1,9 @@
 // An echo server and its client over two rings, pipelined by three threads: one sends, one echoes,
 // one receives. Messages carry their length before them, are of random sizes up to half of 2 KiB,
-// and every byte that comes back is checked. All waits are without limit and none is repeated, so
-// that a lost wake-up stops the test for good: the watchdog makes that a failure.
+// and every byte that comes back is checked. All waits are without limit and none is repeated. The
+// library itself looks up from its sleep now and then, to see whether its peer is alive, and would
+// find what a lost wake-up did not tell it: `syscall` below takes the time limit off its sleeps. So
+// a lost wake-up stops the test for good, which the watchdog makes a failure.
 //
 // SPSC_ECHO_MESSAGES in the environment: how many messages, 500,000 by default.
 
@@ -10,9 +12,50 @@
 
 #include <array>
 #include <chrono>
+#include <cstdarg>
 #include <cstring>
+#include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
 #include <thread>
+
+namespace {
+
+std::atomic<std::uint64_t> endless_sleeps{ 0 };
+
+using Syscall = long (*)(long, ...);
+
+// Whether the library's barrier is to be had. Where it is not, short sleeps are all that there is
+// between it and a lost wake-up, and they are left alone.
+bool sleeps_may_be_endless(Syscall real)
+{
+    const long commands = real(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+    return commands > 0 && (commands & MEMBARRIER_CMD_GLOBAL_EXPEDITED) != 0;
+}
+
+} // namespace
+
+// In place of the C library's, for the library that is tested.
+extern "C" long syscall(long number, ...) noexcept
+{
+    static const auto real = reinterpret_cast<Syscall>(::dlsym(RTLD_NEXT, "syscall"));
+    static const bool endless = sleeps_may_be_endless(real);
+    long arguments[6];
+    std::va_list list;
+    va_start(list, number);
+    for (long& argument : arguments) {
+        argument = va_arg(list, long);
+    }
+    va_end(list);
+    if (number == SYS_futex && arguments[1] == FUTEX_WAIT_BITSET && endless) {
+        arguments[3] = 0;
+        endless_sleeps.fetch_add(1, std::memory_order_relaxed);
+    }
+    return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                arguments[5]);
+}
 
 namespace {
 
@@ -100,10 +143,11 @@ void run(const std::string& there, const std::string& back, Send send, Echo echo
     EXPECT_EQ(received.load(), count);
     EXPECT_EQ(requests.available(), 0U);
     EXPECT_EQ(responses.available(), 0U);
-    std::printf("%llu messages there and back in %.2f s: %.0f a second\n",
+    std::printf("%llu messages there and back in %.2f s: %.0f a second, %llu endless sleeps\n",
                 static_cast<unsigned long long>(count),
                 taken.count(),
-                static_cast<double>(count) / taken.count());
+                static_cast<double>(count) / taken.count(),
+                static_cast<unsigned long long>(endless_sleeps.exchange(0)));
 }
 
 // With SpscShm: as it is used by code that was written for Barretenberg's class.
@@ -146,6 +190,24 @@ std::string_view get(SpscShm& ring, std::uint64_t n)
     return { static_cast<const char*>(data), prefix_size + length };
 }
 
+// The server, until the stream ends.
+void echo(const std::string& there, const std::string& back)
+{
+    SpscShm requests = SpscShm::connect(there);
+    SpscShm responses = SpscShm::connect(back);
+    for (std::uint64_t n = 0;; ++n) {
+        const std::string_view frame = get(requests, n);
+        if (frame.empty()) {
+            return;
+        }
+        void* space = responses.claim(frame.size(), SPSC_WAIT_FOREVER);
+        require(space != nullptr, "a claim came back empty", n);
+        std::memcpy(space, frame.data(), frame.size());
+        responses.publish(frame.size());
+        requests.release(frame.size());
+    }
+}
+
 TEST(Echo, with_the_throwing_face)
 {
     const UniqueName there;
@@ -162,21 +224,7 @@ TEST(Echo, with_the_throwing_face)
                 put(requests, n);
             }
         },
-        [&] {
-            SpscShm requests = SpscShm::connect(there);
-            SpscShm responses = SpscShm::connect(back);
-            for (std::uint64_t n = 0;; ++n) {
-                const std::string_view frame = get(requests, n);
-                if (frame.empty()) {
-                    return;
-                }
-                void* space = responses.claim(frame.size(), SPSC_WAIT_FOREVER);
-                require(space != nullptr, "a claim came back empty", n);
-                std::memcpy(space, frame.data(), frame.size());
-                responses.publish(frame.size());
-                requests.release(frame.size());
-            }
-        },
+        [&] { echo(there, back); },
         [&](std::uint64_t count, std::atomic<std::uint64_t>& received) {
             SpscShm responses = std::move(made_responses);
             for (std::uint64_t n = 0;; ++n) {
@@ -188,6 +236,31 @@ TEST(Echo, with_the_throwing_face)
                 require(Message(n) == frame.substr(prefix_size), "other bytes came back", n);
                 responses.release(frame.size());
                 received.fetch_add(1, std::memory_order_relaxed);
+            }
+        });
+}
+
+// One message at a time: a wake-up that is lost here is not made good by the next message's.
+TEST(Echo, in_lock_step)
+{
+    const UniqueName there;
+    const UniqueName back;
+    SpscShm made_requests = SpscShm::create(there, min_capacity);
+    SpscShm responses = SpscShm::create(back, min_capacity);
+
+    run(
+        there,
+        back,
+        [](std::uint64_t) {},
+        [&] { echo(there, back); },
+        [&](std::uint64_t count, std::atomic<std::uint64_t>& received) {
+            SpscShm requests = std::move(made_requests);
+            for (std::uint64_t n = 0; n < count; ++n) {
+                put(requests, n);
+                const std::string_view frame = get(responses, n);
+                require(Message(n) == frame.substr(prefix_size), "other bytes came back", n);
+                responses.release(frame.size());
+                received.store(n + 1, std::memory_order_relaxed);
             }
         });
 }
