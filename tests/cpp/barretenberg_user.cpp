@@ -10,6 +10,8 @@ using spsc::SpscShm;
 
 #include "support.hpp"
 
+#include <atomic>
+#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <stdexcept>
@@ -242,9 +244,17 @@ int main()
             }
         }
     });
+    std::atomic<bool> is_well{ true };
     std::vector<std::thread> threads;
     for (size_t i = 0; i < clients; i++) {
-        threads.emplace_back([&, i] { service.serve(i); });
+        threads.emplace_back([&, i] {
+            try {
+                service.serve(i);
+            } catch (const std::runtime_error& error) {
+                std::fprintf(stderr, "%s\n", error.what());
+                is_well.store(false);
+            }
+        });
     }
     const int ending = process.wait();
     service.shut_down();
@@ -255,5 +265,5 @@ int main()
         std::fprintf(stderr, "the client ended with %d\n", ending);
         return 1;
     }
-    return 0;
+    return is_well.load() ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 
 #include "spsc_shm.h"
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -20,21 +21,32 @@
 
 namespace support {
 
-// A ring name that nobody else has, unlinked at the end of the scope.
+// A ring name that nobody else has, unlinked at the end of the scope, or when the process aborts or
+// is told to end.
 class UniqueName {
   public:
     UniqueName()
         : name_("spsc-cpp-" + std::to_string(::getpid()) + "-" + std::to_string(next()))
         , owner_(::getpid())
-    {}
+    {
+        for (auto& place : live) {
+            UniqueName* nobody = nullptr;
+            if (place.compare_exchange_strong(nobody, this)) {
+                break;
+            }
+        }
+        std::signal(SIGABRT, unlink_live);
+        std::signal(SIGTERM, unlink_live);
+    }
     UniqueName(const UniqueName&) = delete;
     UniqueName& operator=(const UniqueName&) = delete;
     ~UniqueName()
     {
-        // A forked child leaves its parent's names alone.
-        if (::getpid() == owner_) {
-            (void)::spsc_unlink(name_.c_str());
+        for (auto& place : live) {
+            UniqueName* self = this;
+            place.compare_exchange_strong(self, nullptr);
         }
+        unlink();
     }
 
     operator const std::string&() const { return name_; }
@@ -46,6 +58,27 @@ class UniqueName {
         static std::atomic<unsigned> counter{ 0 };
         return counter++;
     }
+
+    void unlink() const
+    {
+        // A forked child leaves its parent's names alone.
+        if (::getpid() == owner_) {
+            (void)::spsc_unlink(name_.c_str());
+        }
+    }
+
+    static void unlink_live(int signal)
+    {
+        for (const auto& place : live) {
+            if (const UniqueName* name = place.load()) {
+                name->unlink();
+            }
+        }
+        std::signal(signal, SIG_DFL);
+        std::raise(signal);
+    }
+
+    inline static std::array<std::atomic<UniqueName*>, 8> live{};
 
     std::string name_;
     pid_t owner_;
