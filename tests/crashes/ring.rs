@@ -1,0 +1,196 @@
+//! The C functions, behind a type that closes what it opened. What is tested here is what a C
+//! program calls.
+
+use spsc_shm::ffi::*;
+use std::ffi::{CString, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub use spsc_shm::ffi::spsc_status;
+pub use spsc_status::*;
+
+/// A name that no other test uses; unlinked on drop.
+pub struct Name(CString);
+
+impl Name {
+    pub fn unique() -> Self {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        Self(CString::new(format!("spsc-crashes-{}-{number}", std::process::id())).unwrap())
+    }
+
+    pub fn exists(&self) -> bool {
+        std::path::Path::new("/dev/shm").join(self.0.to_str().unwrap()).exists()
+    }
+
+    pub fn unlink(&self) -> spsc_status {
+        // SAFETY: a valid string.
+        unsafe { spsc_unlink(self.0.as_ptr()) }
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        self.unlink();
+    }
+}
+
+/// A handle, or none: every call on none gives `SPSC_ERR_INVALID_ARGUMENT`.
+pub struct Ring(*mut spsc_ring);
+
+pub type Opened = Result<Ring, spsc_status>;
+
+fn opened(open: impl FnOnce(*mut *mut spsc_ring) -> spsc_status) -> Opened {
+    let mut ring = ptr::null_mut();
+    match open(&raw mut ring) {
+        SPSC_OK => Ok(Ring(ring)),
+        status => {
+            assert!(ring.is_null(), "an output was written in spite of {status:?}");
+            Err(status)
+        }
+    }
+}
+
+/// What a ring that never spins is made with: every wait sleeps.
+pub fn sleepy() -> spsc_options {
+    options(|options| options.spin_ns = 0)
+}
+
+pub fn options(change: impl FnOnce(&mut spsc_options)) -> spsc_options {
+    let mut options = std::mem::MaybeUninit::uninit();
+    // SAFETY: a valid place, which the function fills.
+    let mut options = unsafe {
+        spsc_options_init(options.as_mut_ptr());
+        options.assume_init()
+    };
+    change(&mut options);
+    options
+}
+
+impl Ring {
+    pub const NONE: Self = Self(ptr::null_mut());
+
+    pub fn create(name: &Name, capacity: usize, options: &spsc_options) -> Opened {
+        // SAFETY: valid pointers; likewise below.
+        opened(|out| unsafe { spsc_create_with(name.0.as_ptr(), capacity, options, out) })
+    }
+
+    pub fn connect(name: &Name) -> Opened {
+        // SAFETY: as in `create`.
+        opened(|out| unsafe { spsc_connect(name.0.as_ptr(), out) })
+    }
+
+    pub fn connect_timeout(name: &Name, timeout_ns: u64) -> Opened {
+        // SAFETY: as in `create`.
+        opened(|out| unsafe { spsc_connect_timeout(name.0.as_ptr(), timeout_ns, out) })
+    }
+
+    pub fn anonymous(capacity: usize) -> Opened {
+        // SAFETY: as in `create`.
+        opened(|out| unsafe { spsc_create_anonymous(capacity, out) })
+    }
+
+    pub fn connect_fd(fd: i32) -> Opened {
+        // SAFETY: as in `create`.
+        opened(|out| unsafe { spsc_connect_fd(fd, out) })
+    }
+
+    pub fn claim(&self, want: usize, timeout_ns: u64, data: &mut *mut u8) -> spsc_status {
+        // SAFETY: the handle is open or NULL, and this program has one thread; likewise below.
+        unsafe { spsc_claim(self.0, want, timeout_ns, ptr::from_mut(data).cast::<*mut c_void>()) }
+    }
+
+    pub fn claim_some(
+        &self,
+        min: usize,
+        timeout_ns: u64,
+        data: &mut *mut u8,
+        len: &mut usize,
+    ) -> spsc_status {
+        let out = ptr::from_mut(data).cast::<*mut c_void>();
+        // SAFETY: as in `claim`.
+        unsafe { spsc_claim_some(self.0, min, timeout_ns, out, len) }
+    }
+
+    pub fn publish(&self, n: usize) -> spsc_status {
+        // Not inlined: called as a C program calls it, so that its instructions can be counted.
+        let call: unsafe extern "C" fn(_, _) -> _ = std::hint::black_box(spsc_publish);
+        // SAFETY: as in `claim`.
+        unsafe { call(self.0, n) }
+    }
+
+    pub fn wait_for_space(&self, need: usize, timeout_ns: u64) -> spsc_status {
+        // SAFETY: as in `claim`.
+        unsafe { spsc_wait_for_space(self.0, need, timeout_ns) }
+    }
+
+    pub fn peek(&self, want: usize, timeout_ns: u64, data: &mut *const u8) -> spsc_status {
+        // SAFETY: as in `claim`.
+        unsafe { spsc_peek(self.0, want, timeout_ns, ptr::from_mut(data).cast::<*const c_void>()) }
+    }
+
+    pub fn peek_some(
+        &self,
+        min: usize,
+        timeout_ns: u64,
+        data: &mut *const u8,
+        len: &mut usize,
+    ) -> spsc_status {
+        let out = ptr::from_mut(data).cast::<*const c_void>();
+        // SAFETY: as in `claim`.
+        unsafe { spsc_peek_some(self.0, min, timeout_ns, out, len) }
+    }
+
+    pub fn release(&self, n: usize) -> spsc_status {
+        // Not inlined: called as a C program calls it, so that its instructions can be counted.
+        let call: unsafe extern "C" fn(_, _) -> _ = std::hint::black_box(spsc_release);
+        // SAFETY: as in `claim`.
+        unsafe { call(self.0, n) }
+    }
+
+    pub fn wait_for_data(&self, need: usize, timeout_ns: u64) -> spsc_status {
+        // SAFETY: as in `claim`.
+        unsafe { spsc_wait_for_data(self.0, need, timeout_ns) }
+    }
+
+    pub fn wakeup_all(&self) -> spsc_status {
+        // SAFETY: as in `claim`.
+        unsafe { spsc_wakeup_all(self.0) }
+    }
+
+    pub fn available(&self) -> u64 {
+        // SAFETY: as in `claim`.
+        unsafe { spsc_available(self.0) }
+    }
+
+    pub fn capacity(&self) -> u64 {
+        // SAFETY: as in `claim`.
+        unsafe { spsc_capacity(self.0) }
+    }
+
+    pub fn fd(&self) -> i32 {
+        // SAFETY: as in `claim`.
+        unsafe { spsc_fd(self.0) }
+    }
+
+    pub fn try_stats(&self) -> Result<spsc_stats_t, spsc_status> {
+        let mut stats = std::mem::MaybeUninit::uninit();
+        // SAFETY: as in `claim`; the place is valid, and written where the status says so.
+        match unsafe { spsc_stats(self.0, stats.as_mut_ptr()) } {
+            // SAFETY: as above.
+            SPSC_OK => Ok(unsafe { stats.assume_init() }),
+            status => Err(status),
+        }
+    }
+
+    pub fn stats(&self) -> spsc_stats_t {
+        self.try_stats().unwrap()
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // SAFETY: as in `claim`, and nothing uses the handle any more.
+        unsafe { spsc_close(self.0) }
+    }
+}
