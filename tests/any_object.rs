@@ -1,7 +1,6 @@
 //! Whatever stands in an object, connecting to it gives a status or a ring that works. The fuzz
 //! target in `fuzz/` looks for the same with more patience.
 
-#[path = "../fuzz/object.rs"]
 mod object;
 
 use proptest::prelude::*;

@@ -1,0 +1,34 @@
+# The library's own memory: under AddressSanitizer while a hostile peer writes what it likes, and
+# under valgrind's memcheck through the C programs and failing system calls.
+source .ci/need.sh
+need_package valgrind valgrind
+
+# The sanitizers ask for a nightly compiler, or for one that is told to be.
+target=$(rustc -vV | sed -n 's/^host: //p')
+RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=0 \
+    cargo test --target "$target" --target-dir target/asan --test crashes -- \
+    hostile --corruptions 100000
+
+memcheck() {
+    valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite "$@"
+}
+
+cargo build
+mkdir -p target/memcheck
+cc -std=c11 -Wall -Wextra -Werror -g -Iinclude tests/memcheck.c target/debug/libspsc_shm.a \
+    -lpthread -ldl -lm -o target/memcheck/memcheck
+memcheck target/memcheck/memcheck
+
+if [[ -e c_tests/CMakeLists.txt ]]; then
+    need_package cmake cmake
+    need_package jq jq
+    cmake -S c_tests -B target/memcheck/c_tests -DCMAKE_BUILD_TYPE=Debug \
+        -DSPSC_SHM_LIBRARY="$PWD/target/debug/libspsc_shm.a"
+    cmake --build target/memcheck/c_tests --parallel 2
+    ctest --test-dir target/memcheck/c_tests --show-only=json-v1 |
+        jq -r '.tests[].command | @sh' |
+        while read -r command; do
+            echo "memcheck: $command"
+            eval "memcheck --trace-children=yes $command"
+        done
+fi
