@@ -2,6 +2,7 @@
 crashes() { cargo test --release --test crashes -- "$@"; }
 crashes kills --kills 100
 crashes steps
+crashes forks
 crashes hostile --corruptions 500000
 crashes failures
 crashes hygiene --cycles 20000

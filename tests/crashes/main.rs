@@ -7,6 +7,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod failures;
+mod forks;
 mod hostile;
 mod hygiene;
 mod kills;
@@ -40,9 +41,10 @@ struct Part {
     privileged: bool,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part { name: "kills", run: kills::run, privileged: false },
     Part { name: "steps", run: steps::run, privileged: false },
+    Part { name: "forks", run: forks::run, privileged: false },
     Part { name: "hostile", run: hostile::run, privileged: false },
     Part { name: "failures", run: failures::run, privileged: false },
     Part { name: "hygiene", run: hygiene::run, privileged: false },

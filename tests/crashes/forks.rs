@@ -1,0 +1,83 @@
+//! A process whose one thread forks without end, while another opens rings and takes roles: no
+//! child, whenever it was forked, keeps a role alive that its parent had.
+
+use crate::Options;
+use crate::process::{Child, Shared, await_that, nap};
+use crate::ring::*;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::time::Duration;
+
+const DEAD: i32 = 3;
+
+#[derive(Default)]
+struct Scene {
+    /// The process has all its roles.
+    ready: AtomicU32,
+    /// The children may end.
+    stop: AtomicU32,
+    /// Children that have not ended.
+    children: AtomicU32,
+}
+
+pub fn run(options: &Options) {
+    for _ in 0..options.get("processes", 5) {
+        let scene = Shared::<Scene>::new();
+        let names: Vec<_> = (0..200).map(|_| Name::unique()).collect();
+        let victim = Child::fork(|| {
+            std::thread::scope(|threads| {
+                let scene: &Scene = &scene;
+                threads.spawn(|| fork_until_ready(scene));
+                take_roles(&names, scene);
+            });
+        });
+        await_that("all roles are taken", || scene.ready.load(SeqCst) != 0);
+        let children = scene.children.load(SeqCst);
+        victim.kill();
+        // A child that was forked at the last moment needs another to let go.
+        let observers: Vec<_> = names.iter().map(|name| Ring::connect(name).unwrap()).collect();
+        await_that("no child keeps a role alive", || {
+            observers.iter().all(|ring| ring.stats().producer.state == DEAD)
+        });
+        scene.stop.store(1, SeqCst);
+        await_that("the children end", || scene.children.load(SeqCst) == 0);
+        println!("forks: {} roles taken amid {children} forks", names.len());
+    }
+}
+
+fn take_roles(names: &[Name], scene: &Scene) {
+    let mut data = std::ptr::null_mut();
+    let _rings: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let ring = Ring::create(name, 1, &options(|_| ())).unwrap();
+            assert_eq!(ring.claim(1, 0, &mut data), SPSC_OK);
+            ring
+        })
+        .collect();
+    scene.ready.store(1, SeqCst);
+    loop {
+        nap(Duration::from_secs(1));
+    }
+}
+
+fn fork_until_ready(scene: &Scene) {
+    while scene.ready.load(SeqCst) == 0 {
+        scene.children.fetch_add(1, SeqCst);
+        // SAFETY: the child of a process with threads: it makes system calls and ends.
+        unsafe {
+            match libc::fork() {
+                0 => {
+                    // Longer than anybody waits.
+                    libc::alarm(120);
+                    while scene.stop.load(SeqCst) == 0 {
+                        libc::usleep(1000);
+                    }
+                    scene.children.fetch_sub(1, SeqCst);
+                    libc::_exit(0);
+                }
+                pid => assert!(pid > 0, "fork: {}", std::io::Error::last_os_error()),
+            }
+        }
+        nap(Duration::from_micros(300));
+    }
+}
