@@ -284,6 +284,8 @@ impl<S: Side> Cursor<S> {
             Ok((own, look::<S>(control, own, own, self.capacity)?))
         })?;
         (self.own, self.bound, self.granted) = (own, bound, 0);
+        // Whoever had the role before may have died asleep.
+        S::park(control).parked.store(0, Ordering::Relaxed);
         self.registered = barrier::register();
         self.waiter.look_at_cpus(control, S::ROLE);
         self.attached = true;

@@ -199,9 +199,25 @@ pub fn run(options: &Options) {
     let kills = options.get("kills", 20);
     let seed = options.get("seed", u64::from(std::process::id()));
     println!("kills: {kills} of each side, seed {seed}");
+    a_newcomer_is_awake();
     for (capacity, longest) in [(4096, 512), (1 << 20, 64 << 10)] {
         campaign(kills.div_ceil(2), seed, capacity, longest);
     }
+}
+
+/// Whoever takes the role of one that died asleep is not taken for a sleeper.
+fn a_newcomer_is_awake() {
+    let name = Name::unique();
+    let ring = Ring::create(&name, 4096, &sleepy()).unwrap();
+    let sleeper = Child::fork(|| {
+        let ring = Ring::connect(&name).unwrap();
+        ring.wait_for_data(1, SPSC_WAIT_FOREVER);
+    });
+    await_that("the consumer sleeps", || ring.stats().consumer.parked != 0 && sleeper.sleeps());
+    sleeper.kill();
+    let newcomer = Ring::connect(&name).unwrap();
+    assert_eq!(newcomer.wait_for_data(1, 0), SPSC_TIMEOUT);
+    assert_eq!(ring.stats().consumer.parked, 0, "parked, though it has never slept");
 }
 
 fn campaign(kills: u64, seed: u64, capacity: usize, longest: usize) {
