@@ -15,7 +15,7 @@ struct Scene {
     ready: AtomicU32,
     /// The children may end.
     stop: AtomicU32,
-    /// Children that have not ended.
+    /// Children that have begun and not ended.
     children: AtomicU32,
 }
 
@@ -62,11 +62,11 @@ fn take_roles(names: &[Name], scene: &Scene) {
 
 fn fork_until_ready(scene: &Scene) {
     while scene.ready.load(SeqCst) == 0 {
-        scene.children.fetch_add(1, SeqCst);
         // SAFETY: the child of a process with threads: it makes system calls and ends.
         unsafe {
             match libc::fork() {
                 0 => {
+                    scene.children.fetch_add(1, SeqCst);
                     // Longer than anybody waits.
                     libc::alarm(120);
                     while scene.stop.load(SeqCst) == 0 {

@@ -123,6 +123,8 @@ impl Campaign {
         let mut next = self.stream.number_at(ring.stats().head);
         log.check(next, Side::Producer);
         let mut data = std::ptr::null_mut();
+        // Takes the role even if it is to stop at once: what it never took, it could not close.
+        assert_eq!(ring.claim_some(0, 0, &mut data, &mut 0), SPSC_OK);
         while self.ledger.stop.load(SeqCst) == 0 {
             // Several messages share one claim.
             let end = next + 1 + rng.below(4);
