@@ -10,7 +10,7 @@ RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=0 \
     hostile --corruptions 100000
 
 memcheck() {
-    valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite "$@"
+    valgrind --quiet --vgdb=no --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite "$@"
 }
 
 cargo build
@@ -25,10 +25,14 @@ if [[ -e c_tests/CMakeLists.txt ]]; then
     cmake -S c_tests -B target/memcheck/c_tests -DCMAKE_BUILD_TYPE=Debug \
         -DSPSC_SHM_LIBRARY="$PWD/target/debug/libspsc_shm.a"
     cmake --build target/memcheck/c_tests --parallel 2
-    ctest --test-dir target/memcheck/c_tests --show-only=json-v1 |
+    # Without test_open: valgrind keeps descriptors of its own, and refuses the limit that it sets.
+    ctest --test-dir target/memcheck/c_tests --exclude-regex '^test_open' --show-only=json-v1 |
         jq -r '.tests[].command | @sh' |
         while read -r command; do
             echo "memcheck: $command"
-            eval "memcheck --trace-children=yes $command"
+            # A script's own shell leaks; what it starts is checked for all else.
+            leaks=definite
+            [[ $command != *.sh* ]] || leaks=none
+            eval "memcheck --trace-children=yes --errors-for-leak-kinds=$leaks $command" </dev/null
         done
 fi
