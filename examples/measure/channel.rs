@@ -1,0 +1,233 @@
+//! What all that is measured has in common: a way for bytes from one process to another; and the
+//! two measurements, the same for every way.
+
+use crate::process::{Cpus, Run, together};
+use hdrhistogram::Histogram;
+use std::hint::black_box;
+use std::sync::atomic::{Ordering, compiler_fence};
+use std::time::Instant;
+
+/// A one-way channel, made before the fork; each process then takes its end.
+pub trait Channel {
+    type Tx<'a>: Sender
+    where
+        Self: 'a;
+    type Rx<'a>: Receiver
+    where
+        Self: 'a;
+
+    fn sender(&self) -> Self::Tx<'_>;
+    fn receiver(&self) -> Self::Rx<'_>;
+}
+
+/// Implementations are inlined always, so that the length is a constant there.
+pub trait Sender {
+    /// Copies the message into the channel.
+    fn send(&mut self, message: &[u8]);
+
+    /// Copies the message up to `most` times into the channel, at least once, and sends all in one
+    /// go. Says how often.
+    fn send_batch(&mut self, message: &[u8], most: usize) -> usize {
+        let _ = most;
+        self.send(message);
+        1
+    }
+}
+
+/// As [`Sender`].
+pub trait Receiver {
+    /// Copies a message out of the channel.
+    fn receive(&mut self, message: &mut [u8]);
+
+    /// Copies up to `most` messages, at least one, out of the channel, one after the other, and
+    /// releases all in one go. Says how many.
+    fn receive_batch(&mut self, message: &mut [u8], most: usize) -> usize {
+        let _ = most;
+        self.receive(message);
+        1
+    }
+}
+
+/// Keeps the compiler from merging, moving or leaving out copies. Costs no instruction.
+#[inline(always)]
+pub fn really() {
+    compiler_fence(Ordering::SeqCst);
+}
+
+/// A private buffer that the compiler must assume is seen by others.
+fn buffer(size: usize) -> Box<[u8]> {
+    black_box((0..size).map(|i| i as u8).collect())
+}
+
+/// How many round trips to make.
+#[derive(Clone, Copy)]
+pub struct Trips {
+    pub warm_up: usize,
+    /// Blocks of [`BLOCK`], each timed as one: the clock's cost vanishes in the many.
+    pub blocks: usize,
+    /// Timed one by one, the clock's cost included.
+    pub singles: usize,
+}
+
+const BLOCK: usize = 32;
+const TRIP_SIZE: usize = 64;
+
+pub struct Latency {
+    /// The median of the blocks, per trip.
+    pub median_ns: f64,
+    pub singles: Histogram<u64>,
+}
+
+/// Sends 64 bytes there and back, again and again.
+pub fn round_trip<C: Channel>(cpus: Cpus, there: &C, back: &C, trips: Trips) -> Run<Latency> {
+    together(
+        cpus,
+        |part| {
+            let (mut rx, mut tx) = (there.receiver(), back.sender());
+            let mut message = buffer(TRIP_SIZE);
+            let mut answer = |trips| {
+                for _ in 0..trips {
+                    rx.receive(&mut message[..TRIP_SIZE]);
+                    really();
+                    tx.send(&message[..TRIP_SIZE]);
+                }
+            };
+            answer(trips.warm_up);
+            part.start();
+            answer(trips.blocks * BLOCK + trips.singles);
+            part.finish();
+        },
+        |part| {
+            let (mut tx, mut rx) = (there.sender(), back.receiver());
+            let mut message = buffer(TRIP_SIZE);
+            let mut ask = || {
+                tx.send(&message[..TRIP_SIZE]);
+                really();
+                rx.receive(&mut message[..TRIP_SIZE]);
+                really();
+            };
+            for _ in 0..trips.warm_up {
+                ask();
+            }
+            let mut blocks = Histogram::new(3).expect("3 digits are few");
+            let mut singles = Histogram::new(3).expect("3 digits are few");
+            part.start();
+            let mut last = Instant::now();
+            let mut lap = |histogram: &mut Histogram<u64>| {
+                let now = Instant::now();
+                histogram.saturating_record((now - last).as_nanos() as u64);
+                last = now;
+            };
+            for _ in 0..trips.blocks {
+                for _ in 0..BLOCK {
+                    ask();
+                }
+                lap(&mut blocks);
+            }
+            for _ in 0..trips.singles {
+                ask();
+                lap(&mut singles);
+            }
+            part.finish();
+            assert!(*message == *buffer(TRIP_SIZE), "what came back is not what was sent");
+            Latency { median_ns: blocks.value_at_quantile(0.5) as f64 / BLOCK as f64, singles }
+        },
+    )
+}
+
+/// What to send.
+#[derive(Clone, Copy)]
+pub struct Stream {
+    /// Bytes of a message.
+    pub size: usize,
+    pub warm_up: usize,
+    pub count: usize,
+    /// `None` sends one by one, else up to so many in one go.
+    pub batch: Option<usize>,
+}
+
+/// Sends messages one way, and says how long each took on average, in nanoseconds, until the last
+/// was read.
+pub fn throughput<C: Channel>(cpus: Cpus, channel: &C, stream: Stream) -> Run<f64> {
+    // A user knows the size of most messages at compile time, and so do we.
+    match stream.size {
+        8 => of_size(cpus, channel, 8, stream),
+        64 => of_size(cpus, channel, 64, stream),
+        256 => of_size(cpus, channel, 256, stream),
+        1024 => of_size(cpus, channel, 1024, stream),
+        4096 => of_size(cpus, channel, 4096, stream),
+        65536 => of_size(cpus, channel, 65536, stream),
+        size => of_size(cpus, channel, size, stream),
+    }
+}
+
+#[inline(always)]
+fn of_size<C: Channel>(cpus: Cpus, channel: &C, size: usize, stream: Stream) -> Run<f64> {
+    match stream.batch {
+        None => pour(
+            cpus,
+            (channel, size, stream),
+            #[inline(always)]
+            |tx, message, _| {
+                tx.send(message);
+                1
+            },
+            #[inline(always)]
+            |rx, message, _| {
+                rx.receive(message);
+                1
+            },
+        ),
+        Some(batch) => pour(
+            cpus,
+            (channel, size, stream),
+            #[inline(always)]
+            |tx, message, left| tx.send_batch(message, left.min(batch)),
+            #[inline(always)]
+            |rx, message, left| rx.receive_batch(message, left.min(batch)),
+        ),
+    }
+}
+
+#[inline(always)]
+fn pour<'c, C: Channel>(
+    cpus: Cpus,
+    (channel, size, stream): (&'c C, usize, Stream),
+    send: impl Fn(&mut C::Tx<'c>, &[u8], usize) -> usize,
+    receive: impl Fn(&mut C::Rx<'c>, &mut [u8], usize) -> usize,
+) -> Run<f64> {
+    together(
+        cpus,
+        |part| {
+            let mut rx = channel.receiver();
+            let mut message = vec![0; size];
+            let mut drain = |mut left: usize| {
+                while left > 0 {
+                    left -= receive(&mut rx, &mut message[..size], left);
+                    really();
+                }
+            };
+            drain(stream.warm_up);
+            part.start();
+            drain(stream.count);
+            part.finish();
+            assert!(*message == *buffer(size), "what arrived is not what was sent");
+        },
+        |part| {
+            let mut tx = channel.sender();
+            let message = buffer(size);
+            let fill = |mut left: usize, tx: &mut C::Tx<'c>| {
+                while left > 0 {
+                    left -= send(tx, &message[..size], left);
+                    really();
+                }
+            };
+            fill(stream.warm_up, &mut tx);
+            part.start();
+            let start = Instant::now();
+            fill(stream.count, &mut tx);
+            part.finish();
+            start.elapsed().as_nanos() as f64 / stream.count as f64
+        },
+    )
+}
