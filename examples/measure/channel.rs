@@ -109,8 +109,9 @@ pub fn round_trip<C: Channel>(cpus: Cpus, there: &C, back: &C, trips: Trips) -> 
             for _ in 0..trips.warm_up {
                 ask();
             }
-            let mut blocks = Histogram::new(3).expect("3 digits are few");
-            let mut singles = Histogram::new(3).expect("3 digits are few");
+            // Up to a minute, in three digits.
+            let histogram = || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("sound bounds");
+            let (mut blocks, mut singles) = (histogram(), histogram());
             part.start();
             let mut last = Instant::now();
             let mut lap = |histogram: &mut Histogram<u64>| {
