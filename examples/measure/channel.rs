@@ -110,7 +110,8 @@ pub fn round_trip<C: Channel>(cpus: Cpus, there: &C, back: &C, trips: Trips) -> 
                 ask();
             }
             // Up to a minute, in three digits.
-            let histogram = || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("sound bounds");
+            let histogram =
+                || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("sound bounds");
             let (mut blocks, mut singles) = (histogram(), histogram());
             part.start();
             let mut last = Instant::now();
