@@ -1,7 +1,7 @@
 //! What all that is measured has in common: a way for bytes from one process to another; and the
 //! two measurements, the same for every way.
 
-use crate::process::{Cpus, Run, together};
+use crate::process::{self, Cpus, Part, Run};
 use hdrhistogram::Histogram;
 use std::hint::black_box;
 use std::sync::atomic::{Ordering, compiler_fence};
@@ -18,6 +18,15 @@ pub trait Channel {
 
     fn sender(&self) -> Self::Tx<'_>;
     fn receiver(&self) -> Self::Rx<'_>;
+
+    /// Runs both sides: in two processes, unless the channel can't leave one.
+    fn together<T>(
+        cpus: Cpus,
+        far: impl FnOnce(&mut Part<'_>),
+        near: impl FnOnce(&mut Part<'_>) -> T,
+    ) -> Run<T> {
+        process::together(cpus, far, near)
+    }
 }
 
 /// Implementations are inlined always, so that the length is a constant there.
@@ -80,7 +89,7 @@ pub struct Latency {
 
 /// Sends 64 bytes there and back, again and again.
 pub fn round_trip<C: Channel>(cpus: Cpus, there: &C, back: &C, trips: Trips) -> Run<Latency> {
-    together(
+    C::together(
         cpus,
         |part| {
             let (mut rx, mut tx) = (there.receiver(), back.sender());
@@ -198,7 +207,7 @@ fn pour<'c, C: Channel>(
     send: impl Fn(&mut C::Tx<'c>, &[u8], usize) -> usize,
     receive: impl Fn(&mut C::Rx<'c>, &mut [u8], usize) -> usize,
 ) -> Run<f64> {
-    together(
+    C::together(
         cpus,
         |part| {
             let mut rx = channel.receiver();

@@ -103,8 +103,9 @@ impl<T: Shareable> Drop for Shared<T> {
 #[repr(C, align(128))]
 pub struct Line<T>(pub T);
 
+/// Where the two sides of a measurement meet.
 #[repr(C)]
-struct Stage {
+pub struct Stage {
     near: Line<AtomicU64>,
     far: Line<AtomicU64>,
     preemptions: Line<AtomicU64>,
@@ -113,7 +114,21 @@ struct Stage {
 // SAFETY: atomics, for which 0 is valid.
 unsafe impl Shareable for Stage {}
 
-/// One process's part in a measurement.
+impl Stage {
+    /// The near side's part, and the far side's.
+    pub fn parts(&self) -> (Part<'_>, Part<'_>) {
+        let Self { near: Line(near), far: Line(far), preemptions: Line(preemptions) } = self;
+        let part = |mine, other| Part { mine, other, preemptions, preempted_before: 0 };
+        (part(near, far), part(far, near))
+    }
+
+    /// Whether another task ran on one of the CPUs between start and finish.
+    pub fn disturbed(&self) -> bool {
+        self.preemptions.0.load(Ordering::Relaxed) != 0
+    }
+}
+
+/// One side's part in a measurement.
 pub struct Part<'a> {
     mine: &'a AtomicU64,
     other: &'a AtomicU64,
@@ -134,7 +149,8 @@ impl Part<'_> {
         self.meet();
     }
 
-    fn meet(&self) {
+    /// Waits for the other side to get here.
+    pub fn meet(&self) {
         let turn = self.mine.load(Ordering::Relaxed) + 1;
         self.mine.store(turn, Ordering::Release);
         let mut looks = 0;
@@ -173,8 +189,7 @@ pub fn together<T>(
     near: impl FnOnce(&mut Part<'_>) -> T,
 ) -> Run<T> {
     let stage = Shared::<Stage>::new();
-    let Stage { near: Line(here), far: Line(there), preemptions: Line(preemptions) } = &*stage;
-    let part = |mine, other| Part { mine, other, preemptions, preempted_before: 0 };
+    let (mut here, mut there) = stage.parts();
     // SAFETY: a process of one thread may go on as it likes in the child.
     match unsafe { libc::fork() } {
         -1 => panic!("can't fork: {}", io::Error::last_os_error()),
@@ -182,9 +197,8 @@ pub fn together<T>(
             let result = catch_unwind(AssertUnwindSafe(|| {
                 die_with_parent();
                 pin(cpus.far);
-                let mut part = part(there, here);
-                part.meet();
-                far(&mut part);
+                there.meet();
+                far(&mut there);
             }));
             // SAFETY: plain calls. Nothing of the parent's is dropped or flushed here. A parent
             // whose other half failed would wait for ever.
@@ -196,15 +210,14 @@ pub fn together<T>(
             }
         }
         child => {
-            let mut part = part(here, there);
             // The child begins on this CPU: it must have left before anything spins here.
-            part.meet();
-            let value = near(&mut part);
+            here.meet();
+            let value = near(&mut here);
             let mut status = 0;
             // SAFETY: the child is ours, and nobody else waits for it.
             unsafe { libc::waitpid(child, &mut status, 0) };
             assert!(status == 0, "the other process failed");
-            Run { value, disturbed: preemptions.load(Ordering::Relaxed) != 0 }
+            Run { value, disturbed: stage.disturbed() }
         }
     }
 }

@@ -1,0 +1,84 @@
+//! rtrb, whose queue lies in the memory of one process.
+
+use crate::channel::{Channel, Receiver, Sender};
+use crate::process::{Cpus, Part, Run, Shared, Stage, pin};
+use rtrb::{Consumer, Producer, RingBuffer};
+use std::sync::Mutex;
+
+/// A queue of bytes. Either end can be taken once.
+pub struct Rtrb {
+    tx: Mutex<Option<Producer<u8>>>,
+    rx: Mutex<Option<Consumer<u8>>>,
+}
+
+impl Rtrb {
+    pub fn new(capacity: usize) -> Self {
+        let (tx, rx) = RingBuffer::new(capacity);
+        Self { tx: Mutex::new(Some(tx)), rx: Mutex::new(Some(rx)) }
+    }
+}
+
+/// Lets a closure be run by another thread.
+struct Sent<F>(F);
+
+// SAFETY: `Rtrb::together` is called with closures over channels of this kind, which are shared
+// safely, and plain numbers.
+unsafe impl<F> Send for Sent<F> {}
+
+impl<F: FnOnce(&mut Part<'_>)> Sent<F> {
+    fn run(self, part: &mut Part<'_>) {
+        (self.0)(part);
+    }
+}
+
+impl Channel for Rtrb {
+    type Tx<'a> = Producer<u8>;
+    type Rx<'a> = Consumer<u8>;
+
+    fn sender(&self) -> Producer<u8> {
+        self.tx.lock().expect("nobody panics").take().expect("the end is taken once")
+    }
+
+    fn receiver(&self) -> Consumer<u8> {
+        self.rx.lock().expect("nobody panics").take().expect("the end is taken once")
+    }
+
+    fn together<T>(
+        cpus: Cpus,
+        far: impl FnOnce(&mut Part<'_>),
+        near: impl FnOnce(&mut Part<'_>) -> T,
+    ) -> Run<T> {
+        let stage = Shared::<Stage>::new();
+        let (mut here, mut there) = stage.parts();
+        let far = Sent(far);
+        let value = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                pin(cpus.far);
+                there.meet();
+                far.run(&mut there);
+            });
+            // The thread begins on this CPU: it must have left before anything spins here.
+            here.meet();
+            near(&mut here)
+        });
+        Run { value, disturbed: stage.disturbed() }
+    }
+}
+
+impl Sender for Producer<u8> {
+    #[inline(always)]
+    fn send(&mut self, message: &[u8]) {
+        while self.push_entire_slice(message).is_err() {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+impl Receiver for Consumer<u8> {
+    #[inline(always)]
+    fn receive(&mut self, message: &mut [u8]) {
+        while self.pop_entire_slice(message).is_err() {
+            std::hint::spin_loop();
+        }
+    }
+}
