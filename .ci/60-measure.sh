@@ -1,5 +1,5 @@
-# The measuring tool and the benchmarks, only to see that they work. No figure is asserted. What the
-# peers need is not built here: as long as their part of it compiles nobody else depends on it.
+# The measuring tool and the benchmarks, only to see that they work: no figure is asserted. The crate
+# in benches/peers is not built, as what it depends on takes longer than all of this.
 cargo bench --no-run
 cargo build --release --example measure
 out=$(mktemp -d)
