@@ -167,6 +167,19 @@ fn library_path() -> PathBuf {
         .unwrap_or_else(|| panic!("no libspsc_shm.so near {}", directory.display()))
 }
 
+/// A function of an open library.
+///
+/// # Safety
+/// `F` is the type of the function's pointer.
+unsafe fn symbol<F>(library: *mut c_void, name: &CStr) -> F {
+    const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+    // SAFETY: an open library and a C string.
+    let place = unsafe { libc::dlsym(library, name.as_ptr()) };
+    assert!(!place.is_null(), "the library has no {name:?}");
+    // SAFETY: of the same size, and by the caller's promise of this type.
+    unsafe { std::mem::transmute_copy(&place) }
+}
+
 impl Library {
     fn get() -> &'static Self {
         static LIBRARY: OnceLock<Library> = OnceLock::new();
@@ -176,28 +189,21 @@ impl Library {
             // SAFETY: our own library, whose initialisers do nothing.
             let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
             assert!(!library.is_null(), "can't load {path:?}");
-            let find = |name: &CStr| {
-                // SAFETY: the library stays open, the name is a C string.
-                let place = unsafe { libc::dlsym(library, name.as_ptr()) };
-                assert!(!place.is_null(), "no {name:?} in {path:?}");
-                place
-            };
             // SAFETY: the types are those of the functions' definitions.
             unsafe {
-                use std::mem::transmute;
                 Self {
-                    options_init: transmute::<*mut c_void, _>(find(c"spsc_options_init")),
-                    create_with: transmute::<*mut c_void, _>(find(c"spsc_create_with")),
-                    connect: transmute::<*mut c_void, _>(find(c"spsc_connect")),
-                    unlink: transmute::<*mut c_void, _>(find(c"spsc_unlink")),
-                    close: transmute::<*mut c_void, _>(find(c"spsc_close")),
+                    options_init: symbol(library, c"spsc_options_init"),
+                    create_with: symbol(library, c"spsc_create_with"),
+                    connect: symbol(library, c"spsc_connect"),
+                    unlink: symbol(library, c"spsc_unlink"),
+                    close: symbol(library, c"spsc_close"),
                     hot: Hot {
-                        claim: transmute::<*mut c_void, _>(find(c"spsc_claim")),
-                        claim_some: transmute::<*mut c_void, _>(find(c"spsc_claim_some")),
-                        publish: transmute::<*mut c_void, _>(find(c"spsc_publish")),
-                        peek: transmute::<*mut c_void, _>(find(c"spsc_peek")),
-                        peek_some: transmute::<*mut c_void, _>(find(c"spsc_peek_some")),
-                        release: transmute::<*mut c_void, _>(find(c"spsc_release")),
+                        claim: symbol(library, c"spsc_claim"),
+                        claim_some: symbol(library, c"spsc_claim_some"),
+                        publish: symbol(library, c"spsc_publish"),
+                        peek: symbol(library, c"spsc_peek"),
+                        peek_some: symbol(library, c"spsc_peek_some"),
+                        release: symbol(library, c"spsc_release"),
                     },
                 }
             }
