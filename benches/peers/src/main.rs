@@ -15,12 +15,13 @@ mod iceoryx;
 mod threads;
 
 use channel::{Channel, Stream, Trips, round_trip, throughput};
+use iceoryx2::prelude::{LogLevel, set_log_level};
 use process::Cpus;
 use ring::{Choice, RustRing};
 
 const SIZES: [usize; 6] = [8, 64, 256, 1024, 4096, 65536];
 const CAPACITY: usize = 1 << 20;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 
 /// One queue's figures: the round trip, then a message of each size, in nanoseconds.
 type Row = Vec<f64>;
@@ -30,11 +31,14 @@ fn main() {
     process::pin(cpus.near);
     let choice = Choice { capacity: CAPACITY, never_spin: false };
     let mut rounds: [Vec<Row>; 3] = Default::default();
-    for _ in 0..ROUNDS {
+    set_log_level(LogLevel::Error);
+    for round in 1..=ROUNDS {
+        eprint!("\rround {round} of {ROUNDS}");
         rounds[0].push(row(cpus, |_| RustRing::new(choice)));
         rounds[1].push(row(cpus, iceoryx::Service::new));
         rounds[2].push(row(cpus, |_| threads::Rtrb::new(CAPACITY)));
     }
+    eprintln!();
     print!("| ns | round trip of 64 B |");
     SIZES.iter().for_each(|size| print!(" {size} B |"));
     println!("\n|---|{}", "---|".repeat(SIZES.len() + 1));
@@ -51,8 +55,8 @@ fn row<C: Channel>(cpus: Cpus, make: impl Fn(usize) -> C) -> Row {
     let trips = Trips { warm_up: 2000, blocks: 300, singles: 0 };
     let mut row = vec![round_trip(cpus, &make(64), &make(64), trips).value.median_ns];
     for size in SIZES {
-        let count = (5_000_000 / (50 + size / 16)).next_multiple_of(64);
-        let warm_up = (2 * CAPACITY / size).min(count);
+        let count = (2_000_000 / (50 + size / 16)).next_multiple_of(64);
+        let warm_up = (2 * CAPACITY / size).min(count / 2);
         let stream = Stream { size, warm_up, count, batch: None };
         row.push(throughput(cpus, &make(size), stream).value);
     }
