@@ -76,8 +76,13 @@ pub struct Tx {
 impl Sender for Tx {
     #[inline(always)]
     fn send(&mut self, message: &[u8]) {
-        let sample = self.publisher.loan_slice_uninit(message.len()).expect("there is a sample");
-        sample.write_from_slice(message).send().expect("it is delivered");
+        // A subscriber that is still connecting gets nothing.
+        loop {
+            let sample = self.publisher.loan_slice_uninit(message.len()).expect("it is free");
+            if sample.write_from_slice(message).send().expect("nothing is wrong") != 0 {
+                break;
+            }
+        }
     }
 }
 
