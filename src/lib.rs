@@ -6,6 +6,8 @@ mod sys;
 
 mod cursor;
 mod layout;
+#[cfg(all(test, loom))]
+mod models;
 mod pace;
 mod park;
 mod role;

@@ -4,10 +4,13 @@
 use crate::sync::{AtomicU32, Ordering, fence};
 use loom::sync::{Condvar, Mutex};
 use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 
 thread_local! {
     // loom runs all threads of a model on the thread that started it.
     static BARRIERS: Cell<Barriers> = const { Cell::new(Barriers::BOTH) };
+    static SLEEPS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Which halves of the asymmetric barrier are there, so that a model can show that it needs both.
@@ -24,6 +27,17 @@ impl Barriers {
     pub(crate) fn set(self) {
         BARRIERS.set(self);
     }
+}
+
+/// Sleeps in all models that this thread has run, so that a model can show that it gets there.
+pub(crate) fn sleeps() -> u64 {
+    SLEEPS.get()
+}
+
+/// To be called at the start of every model, before it has threads: whoever made the queues
+/// would be ordered before all others otherwise, which the kernel does not promise.
+pub(crate) fn boot() {
+    assert!(QUEUES.lock().is_ok_and(|queues| queues.is_empty()), "loom forgets them by itself");
 }
 
 /// membarrier and its light half together act like a full fence on both sides.
@@ -67,43 +81,50 @@ pub(crate) mod cpu {
     pub(crate) fn prefetch(_address: *const u8) {}
 }
 
-/// The kernel's queue of sleepers: comparing the word and joining the queue is one step.
+/// The kernel's queue for one word. A side has one thread, and so a word has one sleeper.
 #[derive(Default)]
 struct Queue {
-    sleepers: Mutex<Vec<(usize, u64)>>,
-    changed: Condvar,
+    sleeping: Mutex<bool>,
+    woken: Condvar,
 }
 
 loom::lazy_static! {
-    static ref QUEUE: Queue = Queue::default();
-    static ref TICKETS: loom::sync::atomic::AtomicU64 = loom::sync::atomic::AtomicU64::new(0);
+    // By the word's address. Apart from each other, as one lock would order what the kernel does
+    // not; and the map's own lock is not loom's, for the same reason.
+    static ref QUEUES: std::sync::Mutex<BTreeMap<usize, Arc<Queue>>> = Default::default();
 }
 
 pub(crate) mod futex {
-    use super::{AtomicU32, Ordering, QUEUE, TICKETS};
+    use super::{Arc, AtomicU32, Ordering, PoisonError, QUEUES, Queue, SLEEPS};
     use std::ptr;
 
-    fn address(word: &AtomicU32) -> usize {
-        ptr::from_ref(word).addr()
+    fn queue(word: &AtomicU32) -> Arc<Queue> {
+        let mut queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(queues.entry(ptr::from_ref(word).addr()).or_default())
     }
 
+    /// Comparing the word and joining the queue is one step with respect to wakes. The load is
+    /// no stronger than the kernel's: it sees what was stored before the last wake, no more.
     pub(crate) fn wait(word: &AtomicU32, expected: u32, _deadline: u64) {
-        let mut sleepers = QUEUE.sleepers.lock().expect("loom");
+        let queue = queue(word);
+        let mut sleeping = queue.sleeping.lock().expect("loom");
         if word.load(Ordering::Relaxed) != expected {
             return;
         }
-        let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
-        sleepers.push((address(word), ticket));
-        while sleepers.iter().any(|sleeper| sleeper.1 == ticket) {
-            sleepers = QUEUE.changed.wait(sleepers).expect("loom");
+        assert!(!*sleeping, "a word has one sleeper");
+        SLEEPS.set(SLEEPS.get() + 1);
+        *sleeping = true;
+        while *sleeping {
+            sleeping = queue.woken.wait(sleeping).expect("loom");
         }
     }
 
     pub(crate) fn wake(word: &AtomicU32) {
-        let mut sleepers = QUEUE.sleepers.lock().expect("loom");
-        if let Some(at) = sleepers.iter().position(|sleeper| sleeper.0 == address(word)) {
-            sleepers.remove(at);
-            QUEUE.changed.notify_all();
+        let queue = queue(word);
+        let mut sleeping = queue.sleeping.lock().expect("loom");
+        if *sleeping {
+            *sleeping = false;
+            queue.woken.notify_one();
         }
     }
 }

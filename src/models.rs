@@ -1,0 +1,431 @@
+//! Models of the real ring and waiting code: loom runs each through every order in which its
+//! threads can take turns and every value that a load may return, within its bound.
+//!
+//! All waits are without limit and time stands still, so that a lost wake-up is a deadlock. The
+//! bytes are loom cells, so that a counter whose Release or Acquire is missing is a data race.
+//! The halves of the asymmetric barrier are full fences here; that the kernel's barrier may stand
+//! for them is shown in `tests/membarrier_model.rs`.
+
+use crate::cursor::{Cursor, Rx, Shared, Side, Tx};
+use crate::layout::{Control, MAGIC};
+use crate::park::{self, FOREVER, Tally};
+use crate::role::{Locks, Role};
+use crate::status::{Result, Status};
+use crate::sync::Ordering;
+use crate::sys::{self, Barriers};
+use loom::cell::UnsafeCell;
+use loom::thread::{self, JoinHandle};
+use std::sync::Arc;
+
+/// How often the scheduler may take a thread off the processor against its will. Whatever goes
+/// wrong in the protocol goes wrong with two: one on either side of the window.
+const PREEMPTIONS: usize = 3;
+
+/// Every handle finds its lock free: the models hand roles over in order.
+struct FreeLocks;
+
+impl Locks for FreeLocks {
+    fn acquire(&self, _role: Role) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn release(&self, _role: Role) {}
+
+    fn is_held(&self, _role: Role) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+/// A ring in which the byte at position `n` of the stream is `n`.
+struct Ring {
+    control: Control,
+    data: Vec<UnsafeCell<u64>>,
+    tallies: [Tally; 2],
+}
+
+impl Ring {
+    fn new(capacity: usize) -> Arc<Self> {
+        sys::boot();
+        let control = Control::default();
+        control.header.magic.store(MAGIC, Ordering::Relaxed);
+        let data = (0..capacity).map(|_| UnsafeCell::new(u64::MAX)).collect();
+        Arc::new(Self { control, data, tallies: Default::default() })
+    }
+
+    /// A handle's one side. Made before the threads are: a handle answers the calls of
+    /// `wakeup_all` that come after it is opened.
+    fn end<S: Side>(self: &Arc<Self>) -> End<S> {
+        let cursor = Cursor::new(&self.control, self.data.len() as u64, 0);
+        End { ring: Arc::clone(self), cursor, position: 0 }
+    }
+}
+
+struct End<S> {
+    ring: Arc<Ring>,
+    cursor: Cursor<S>,
+    position: u64,
+}
+
+impl<S: Side> End<S> {
+    /// Waits for ever until `n` bytes are granted, uses each, and hands them on.
+    fn pass(&mut self, n: u64, mut each: impl FnMut(&UnsafeCell<u64>, u64)) -> Result<()> {
+        let ring = Arc::clone(&self.ring);
+        let shared = shared(&ring, S::ROLE);
+        self.cursor.acquire(shared, n, FOREVER)?;
+        let slots = ring.data.iter().cycle().skip(self.cursor.offset());
+        for slot in slots.take(n as usize) {
+            each(slot, self.position);
+            self.position += 1;
+        }
+        self.cursor.advance(shared, n)
+    }
+
+    fn close(&mut self) {
+        self.cursor.detach(shared(&self.ring, S::ROLE));
+    }
+
+    /// A new handle's side, which takes this one's role over.
+    fn successor(&mut self) -> Self {
+        self.close();
+        Self { position: self.position, ..self.ring.end() }
+    }
+}
+
+impl End<Tx> {
+    fn send(&mut self, n: u64) -> Result<()> {
+        // SAFETY: loom checks that nobody else touches the cell meanwhile.
+        self.pass(n, |slot, position| slot.with_mut(|byte| unsafe { *byte = position }))
+    }
+}
+
+impl End<Rx> {
+    fn receive(&mut self, n: u64) -> Result<()> {
+        self.pass(n, |slot, position| {
+            // SAFETY: loom checks that nobody writes the cell meanwhile.
+            let byte = slot.with(|byte| unsafe { *byte });
+            assert_eq!(byte, position, "the stream is in order");
+        })
+    }
+}
+
+fn shared(ring: &Ring, role: Role) -> Shared<'_> {
+    Shared { control: &ring.control, locks: &FreeLocks, tally: &ring.tallies[role as usize] }
+}
+
+fn status(result: Result<()>) -> Option<Status> {
+    result.err().map(crate::status::Error::status)
+}
+
+fn check_with(barriers: Barriers, model: impl Fn() + Send + Sync + 'static) {
+    barriers.set();
+    let sleeps_before = sys::sleeps();
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(PREEMPTIONS);
+    builder.check(model);
+    assert!(sys::sleeps() > sleeps_before, "a model in which nobody sleeps shows nothing");
+}
+
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    check_with(Barriers::BOTH, model);
+}
+
+fn a_consumer_waits_on_an_empty_ring() {
+    let ring = Ring::new(1);
+    let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+    let sending = thread::spawn(move || producer.send(1).unwrap());
+    consumer.receive(1).unwrap();
+    sending.join().unwrap();
+}
+
+fn a_producer_waits_on_a_full_ring() {
+    let ring = Ring::new(1);
+    let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+    producer.send(1).unwrap();
+    let receiving = thread::spawn(move || consumer.receive(1).unwrap());
+    producer.send(1).unwrap();
+    receiving.join().unwrap();
+}
+
+#[test]
+fn a_publish_wakes_a_consumer_that_parks_on_an_empty_ring() {
+    check(a_consumer_waits_on_an_empty_ring);
+}
+
+#[test]
+fn a_release_wakes_a_producer_that_parks_on_a_full_ring() {
+    check(a_producer_waits_on_a_full_ring);
+}
+
+const NO_LIGHT: Barriers = Barriers { light: false, heavy: true };
+const NO_HEAVY: Barriers = Barriers { light: true, heavy: false };
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_light_half_a_consumer_sleeps_beside_its_data() {
+    check_with(NO_LIGHT, a_consumer_waits_on_an_empty_ring);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_heavy_half_a_consumer_sleeps_beside_its_data() {
+    check_with(NO_HEAVY, a_consumer_waits_on_an_empty_ring);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_light_half_a_producer_sleeps_beside_its_space() {
+    check_with(NO_LIGHT, a_producer_waits_on_a_full_ring);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_heavy_half_a_producer_sleeps_beside_its_space() {
+    check_with(NO_HEAVY, a_producer_waits_on_a_full_ring);
+}
+
+#[test]
+fn both_sides_take_turns_in_parking() {
+    check(|| {
+        let ring = Ring::new(1);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let sending = thread::spawn(move || (0..3).for_each(|_| producer.send(1).unwrap()));
+        (0..3).for_each(|_| consumer.receive(1).unwrap());
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn messages_may_be_read_in_other_sizes_than_they_were_written_in() {
+    check(|| {
+        let ring = Ring::new(4);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let sending =
+            thread::spawn(move || [2, 1, 2].into_iter().for_each(|n| producer.send(n).unwrap()));
+        [1, 4].into_iter().for_each(|n| consumer.receive(n).unwrap());
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn a_wait_for_several_bytes_ends_when_the_last_is_published() {
+    check(|| {
+        let ring = Ring::new(4);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let sending = thread::spawn(move || (0..3).for_each(|_| producer.send(1).unwrap()));
+        consumer.receive(3).unwrap();
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn a_wait_for_several_bytes_of_space_ends_when_the_last_is_released() {
+    check(|| {
+        let ring = Ring::new(2);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        producer.send(2).unwrap();
+        let receiving = thread::spawn(move || (0..2).for_each(|_| consumer.receive(1).unwrap()));
+        producer.send(2).unwrap();
+        receiving.join().unwrap();
+    });
+}
+
+#[test]
+fn a_new_wait_for_less_is_not_judged_by_the_last_one() {
+    check(|| {
+        let ring = Ring::new(2);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let control = Arc::clone(&ring);
+        let sending = thread::spawn(move || {
+            park::interrupt_all(&control.control);
+            producer.send(1).unwrap();
+        });
+        assert_eq!(status(consumer.receive(2)), Some(Status::Interrupted));
+        consumer.receive(1).unwrap();
+        sending.join().unwrap();
+    });
+}
+
+/// Takes until there were `n` bytes and one interruption, in whatever order.
+fn collect(n: u64, mut take_one: impl FnMut() -> Result<()>) {
+    let (mut taken, mut interruptions) = (0, 0);
+    while taken < n || interruptions < 1 {
+        match status(take_one()) {
+            None => taken += 1,
+            Some(Status::Interrupted) => interruptions += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((taken, interruptions), (n, 1), "no more than was sent and called");
+}
+
+#[test]
+fn an_interruption_and_data_that_race_are_both_received_once() {
+    check(|| {
+        let ring = Ring::new(1);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let sending = thread::spawn(move || producer.send(1).unwrap());
+        let control = Arc::clone(&ring);
+        let calling = thread::spawn(move || park::interrupt_all(&control.control));
+        collect(1, || consumer.receive(1));
+        sending.join().unwrap();
+        calling.join().unwrap();
+    });
+}
+
+#[test]
+fn an_interruption_reaches_both_sides_while_both_wait() {
+    check(|| {
+        let ring = Ring::new(2);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        producer.send(1).unwrap();
+        // One byte there and one free: either side wants two, and nobody will move.
+        let receiving = thread::spawn(move || {
+            assert_eq!(status(consumer.receive(2)), Some(Status::Interrupted));
+        });
+        let control = Arc::clone(&ring);
+        let calling = thread::spawn(move || park::interrupt_all(&control.control));
+        assert_eq!(status(producer.send(2)), Some(Status::Interrupted));
+        receiving.join().unwrap();
+        calling.join().unwrap();
+    });
+}
+
+#[test]
+fn two_interruptions_end_one_wait_or_two_and_no_third() {
+    check(|| {
+        let ring = Ring::new(1);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let control = Arc::clone(&ring);
+        let sending = thread::spawn(move || {
+            park::interrupt_all(&control.control);
+            park::interrupt_all(&control.control);
+            producer.send(1).unwrap();
+        });
+        let mut interruptions = 0;
+        while let Err(error) = consumer.receive(1) {
+            assert_eq!(error.status(), Status::Interrupted);
+            interruptions += 1;
+        }
+        assert!(interruptions <= 2);
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn a_close_that_races_a_park_gives_the_data_first_and_then_the_end() {
+    check(|| {
+        let ring = Ring::new(2);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let sending = thread::spawn(move || {
+            producer.send(1).unwrap();
+            producer.close();
+        });
+        consumer.receive(1).unwrap();
+        assert_eq!(status(consumer.receive(1)), Some(Status::Closed));
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn a_close_ends_a_wait_for_more_than_was_published() {
+    check(|| {
+        let ring = Ring::new(2);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let sending = thread::spawn(move || {
+            producer.send(1).unwrap();
+            producer.close();
+        });
+        assert_eq!(status(consumer.receive(2)), Some(Status::Closed));
+        consumer.receive(1).unwrap();
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn a_consumer_that_closes_leaves_its_space_first_and_then_the_end() {
+    check(|| {
+        let ring = Ring::new(1);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        producer.send(1).unwrap();
+        let receiving = thread::spawn(move || {
+            consumer.receive(1).unwrap();
+            consumer.close();
+        });
+        producer.send(1).unwrap();
+        assert_eq!(status(producer.send(1)), Some(Status::Closed));
+        receiving.join().unwrap();
+    });
+}
+
+#[test]
+fn the_end_of_the_stream_does_not_overtake_its_last_byte_on_a_busy_ring() {
+    // Nobody sleeps here, and so nothing but Release and Acquire keeps the order.
+    Barriers { light: false, heavy: false }.set();
+    loom::model(|| {
+        let ring = Ring::new(1);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let sending = thread::spawn(move || {
+            producer.send(1).unwrap();
+            producer.close();
+        });
+        let polled = consumer.cursor.acquire(shared(&ring, Role::Consumer), 1, 0);
+        assert_ne!(status(polled), Some(Status::Closed), "there was a byte before the end");
+        sending.join().unwrap();
+    });
+}
+
+/// Moves one byte; where the other side is between two handles, waits for the second.
+fn across_the_gap(peer: JoinHandle<()>, mut one: impl FnMut() -> Result<()>) {
+    match status(one()) {
+        None => peer.join().unwrap(),
+        gap => {
+            assert_eq!(gap, Some(Status::Closed));
+            peer.join().unwrap();
+            one().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_second_producer_goes_on_where_the_first_closed() {
+    check(|| {
+        let ring = Ring::new(1);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        producer.send(1).unwrap();
+        let sending = thread::spawn(move || producer.successor().send(1).unwrap());
+        consumer.receive(1).unwrap();
+        across_the_gap(sending, || consumer.receive(1));
+    });
+}
+
+#[test]
+fn a_second_consumer_goes_on_where_the_first_closed() {
+    check(|| {
+        let ring = Ring::new(1);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let receiving = thread::spawn(move || {
+            consumer.receive(1).unwrap();
+            consumer.successor().receive(1).unwrap();
+        });
+        producer.send(1).unwrap();
+        across_the_gap(receiving, || producer.send(1));
+    });
+}
+
+/// Why `sync` makes stores of swaps. Should this pass one day, it need not any more.
+#[test]
+#[should_panic(expected = "a swap is one step")]
+fn loom_by_itself_lets_a_store_come_between_the_halves_of_a_swap() {
+    loom::model(|| {
+        let word = Arc::new(loom::sync::atomic::AtomicU32::new(0));
+        let other = Arc::clone(&word);
+        let storing = thread::spawn(move || {
+            other.store(1, Ordering::Relaxed);
+            other.store(2, Ordering::Relaxed);
+        });
+        let before = word.swap(3, Ordering::Relaxed);
+        storing.join().unwrap();
+        // Swapped before the stores, the 3 is overwritten by them.
+        assert!(before != 0 || word.load(Ordering::Relaxed) == 2, "a swap is one step");
+    });
+}
