@@ -1,0 +1,28 @@
+# The waiting protocol between processes: stress under a watchdog, with and without the kernel's
+# help; system calls of a busy ring and of a wake-up; the cost of waiting.
+source .ci/need.sh
+need_package strace strace
+cargo build --release --example parking
+parking=target/release/examples/parking
+
+$parking stress 200000
+for side in producer consumer both; do
+    for refused in registration barrier membarrier; do
+        $parking stress 3000 $refused $side
+    done
+done
+
+trace=$(mktemp)
+trap 'rm -f "$trace"' EXIT
+messages=1000000
+strace -f -c -o "$trace" $parking busy $messages
+calls=$(awk '$NF == "total" { print $4 }' "$trace")
+echo "$calls system calls in all, both processes from start to end"
+((calls < messages / 1000))
+
+strace -e trace=futex -o "$trace" $parking wakes 20
+woken=$(grep -c 'FUTEX_WAKE, 1)' "$trace")
+echo "$woken futex wakes for 20 publishes to a sleeper"
+((woken == 20))
+
+$parking idle 3

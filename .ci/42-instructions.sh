@@ -1,0 +1,41 @@
+# Instructions of the fast path through the C interface, compared with the committed figures.
+#
+#   SPSC_UPDATE_FIGURES=1 .ci/run 42     writes the figures instead
+source .ci/need.sh
+need_package gcc gcc
+need_package valgrind valgrind
+cargo build --release --lib
+
+figures=benches/callgrind/figures.txt
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp target/release/libspsc_shm.so "$work/libspsc_shm.so.0"
+gcc -O2 -Wall -Wextra -Werror -Iinclude -o "$work/hot_path" benches/callgrind/hot_path.c \
+    "$work/libspsc_shm.so.0" -Wl,-rpath,"$work"
+
+# Instructions of each function alone and of all, in a run of this many rounds.
+count() {
+    valgrind --quiet --tool=callgrind --callgrind-out-file="$work/out" "$work/hot_path" "$1"
+    callgrind_annotate --threshold=100 "$work/out" |
+        sed -n -E 's/,//g; s/^ *([0-9]+) .*(PROGRAM TOTALS).*/\1 total/p
+            s/^ *([0-9]+) .*:(spsc_(claim|publish|peek|release))( .*)?$/\1 \2/p
+            s/^ *([0-9]+) .*wait_slow.*/\1 wait_slow/p' |
+        awk '{ sum[$2] += $1 } END { for (name in sum) print name, sum[name] }' | sort
+}
+
+few=10000 many=110000
+count $few >"$work/few"
+count $many >"$work/many"
+join "$work/few" "$work/many" |
+    awk -v rounds=$((many - few)) '{ printf "%s %.1f\n", $1, ($3 - $2) / rounds }' >"$work/now"
+
+if [[ -n ${SPSC_UPDATE_FIGURES:-} ]]; then
+    cp "$work/now" "$figures"
+fi
+echo "instructions a round: committed, now"
+join "$figures" "$work/now" | tee "$work/both"
+# The total, with the caller's own loop, may grow by a tenth.
+awk '$1 == "total" { found = 1; if ($3 > $2 * 1.1) exit 1 } END { if (!found) exit 1 }' "$work/both" || {
+    echo "the fast path has grown by more than a tenth" >&2
+    exit 1
+}
