@@ -273,6 +273,22 @@ fn an_interruption_and_data_that_race_are_both_received_once() {
 }
 
 #[test]
+fn data_that_is_there_comes_before_an_interruption() {
+    check(|| {
+        let ring = Ring::new(1);
+        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let control = Arc::clone(&ring);
+        let sending = thread::spawn(move || {
+            producer.send(1).unwrap();
+            park::interrupt_all(&control.control);
+        });
+        consumer.receive(1).unwrap();
+        assert_eq!(status(consumer.receive(1)), Some(Status::Interrupted));
+        sending.join().unwrap();
+    });
+}
+
+#[test]
 fn an_interruption_reaches_both_sides_while_both_wait() {
     check(|| {
         let ring = Ring::new(2);

@@ -279,8 +279,13 @@ impl Waiter {
         if met()? || self.ended(wait, met, now)? {
             return Ok(None);
         }
-        if interrupted(wait, self.seen_interrupts) {
-            self.seen_interrupts = wait.control.interrupts.load(Ordering::Relaxed);
+        // Acquire: whoever sees the call sees what its caller published before it.
+        let interrupts = wait.control.interrupts.load(Ordering::Acquire);
+        if interrupts != self.seen_interrupts {
+            if met()? {
+                return Ok(None);
+            }
+            self.seen_interrupts = interrupts;
             wait.tally.interruptions.add();
             return Err(Status::Interrupted.into());
         }
