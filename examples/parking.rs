@@ -272,7 +272,9 @@ fn send(producer: &mut Producer) -> Outcome<()> {
 
 fn busy(messages: &str) -> Outcome<()> {
     let name = Named::new();
-    let mut producer = Ring::create(&name.0, 1 << 20)?.into_producer();
+    // strace makes a system call of one side so slow that the other gives up a short spin.
+    let spin = Spin::For(Duration::from_millis(1));
+    let mut producer = Options::new().spin(spin).create(&name.0, 1 << 20)?.into_producer();
     let consumer = Worker::start(&["consume", &name.0, messages])?;
     for _ in 0..messages.parse()? {
         send(&mut producer)?;
