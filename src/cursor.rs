@@ -170,21 +170,24 @@ impl<S: Side> Cursor<S> {
         (self.own & (self.capacity - 1)) as usize
     }
 
-    /// Grants `want` bytes from the position on, if they are known to be there.
+    /// Grants `want` bytes from the position on, if they are there.
     #[inline(always)]
-    pub(crate) fn try_acquire(&mut self, want: u64) -> bool {
-        let there = want <= self.room();
-        if there {
-            self.granted = want;
+    pub(crate) fn try_acquire(&mut self, control: &Control, want: u64) -> bool {
+        // Possibly not enough: look. Really not enough: the caller waits.
+        if want > self.room()
+            && (!self.attached || !matches!(self.refresh(control), Ok(room) if want <= room))
+        {
+            return false;
         }
-        there
+        self.granted = want;
+        true
     }
 
     /// Grants `want` bytes from the position on, waiting for them if need be. On failure the last
     /// grant stands.
     #[inline(always)]
     pub(crate) fn acquire(&mut self, shared: Shared<'_>, want: u64, timeout_ns: u64) -> Result<()> {
-        if !self.try_acquire(want) {
+        if !self.try_acquire(shared.control, want) {
             self.wait_slow(shared, want, timeout_ns)?;
             self.granted = want;
         }
@@ -217,7 +220,7 @@ impl<S: Side> Cursor<S> {
         if need <= self.room() { Ok(()) } else { self.wait_slow(shared, need, timeout_ns) }
     }
 
-    /// Possibly not enough: look. Really not enough: wait.
+    /// Looks once more, and waits.
     #[inline(never)]
     fn wait_slow(&mut self, shared: Shared<'_>, need: u64, timeout_ns: u64) -> Result<()> {
         if need > self.capacity {
@@ -251,6 +254,7 @@ impl<S: Side> Cursor<S> {
     }
 
     /// Looks at the other side's counter, and says how much room there is.
+    #[inline(always)]
     fn refresh(&mut self, control: &Control) -> Result<u64> {
         self.bound = look::<S>(control, self.own, self.bound, self.capacity)?;
         Ok(self.room())

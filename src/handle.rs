@@ -263,11 +263,11 @@ impl<S: Side> Lane<'_, S> {
         unsafe { self.data.add(self.cursor.offset()) }
     }
 
-    /// Grants `want` contiguous bytes at the position, if by what was last seen of the other side
-    /// they are there. Contains nothing that could panic.
+    /// Grants `want` contiguous bytes at the position, if they are there. Contains nothing that
+    /// could panic.
     #[inline(always)]
     pub(crate) fn try_acquire(&mut self, want: u64) -> Option<NonNull<u8>> {
-        self.cursor.try_acquire(want).then(|| self.here())
+        self.cursor.try_acquire(self.shared.control, want).then(|| self.here())
     }
 
     /// Grants `want` contiguous bytes at the position.

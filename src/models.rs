@@ -109,7 +109,12 @@ impl End<Rx> {
 }
 
 fn shared(ring: &Ring, role: Role) -> Shared<'_> {
-    Shared { control: &ring.control, locks: &FreeLocks, tally: &ring.tallies[role as usize] }
+    Shared {
+        data: std::ptr::null(),
+        control: &ring.control,
+        locks: &FreeLocks,
+        tally: &ring.tallies[role as usize],
+    }
 }
 
 fn status(result: Result<()>) -> Option<Status> {
