@@ -121,8 +121,8 @@ pub(crate) struct Shared<'a> {
 /// A position in the stream, and how far it may move.
 ///
 /// Invariant: `granted <= bound - own <= capacity` (wrapping), whatever the other process writes.
-/// Until the role is taken all three are 0, so that the fast paths find no room and nothing to
-/// advance over, and need not ask for the role.
+/// Until the role is taken all three are 0, and `reach` too, so that the fast paths find no room and
+/// nothing to advance over, and need not ask for the role.
 ///
 /// `repr(C)`, so that what the fast paths touch stays together, on one cache line.
 #[repr(C)]
@@ -134,11 +134,13 @@ pub(crate) struct Cursor<S> {
     bound: u64,
     /// Bytes from `own` on that were handed out by the last `acquire` and not advanced over.
     granted: u64,
-    /// Bytes of data in the ring, a power of two.
-    capacity: u64,
-    /// Whether the light half of the barrier is enough in this process.
-    registered: bool,
-    attached: bool,
+    /// Bytes of data in the ring, less 1: all ones, as the capacity is a power of two.
+    mask: u64,
+    /// The most that `bound` may be ahead of `own`: the capacity once this handle has the role,
+    /// and 0 before, so that nothing that stands in the shared memory gives it any room.
+    reach: u64,
+    /// Not 0 where the light half of the barrier is not enough in this process.
+    fenced: u32,
     waiter: Waiter,
     side: PhantomData<S>,
 }
@@ -150,12 +152,16 @@ impl<S: Side> Cursor<S> {
             own: 0,
             bound: 0,
             granted: 0,
-            capacity,
-            registered: false,
-            attached: false,
+            mask: capacity - 1,
+            reach: 0,
+            fenced: 0,
             waiter: Waiter::new(control, spin_ns),
             side: PhantomData,
         }
+    }
+
+    fn is_attached(&self) -> bool {
+        self.reach != 0
     }
 
     /// Bytes that this side could move over, by what it last saw.
@@ -167,27 +173,30 @@ impl<S: Side> Cursor<S> {
     /// Where in the data area the position lies.
     #[inline(always)]
     pub(crate) fn offset(&self) -> usize {
-        (self.own & (self.capacity - 1)) as usize
+        (self.own & self.mask) as usize
     }
 
-    /// Grants `want` bytes from the position on, if they are there.
+    /// Grants `want` bytes from the position on, if they are there, and says where that lies in
+    /// the data.
     #[inline(always)]
-    pub(crate) fn try_acquire(&mut self, control: &Control, want: u64) -> bool {
+    pub(crate) fn try_acquire(&mut self, control: &Control, want: u64) -> Option<usize> {
         // Possibly not enough: look. Really not enough: the caller waits.
-        if want > self.room()
-            && (!self.attached || !matches!(self.refresh(control), Ok(room) if want <= room))
-        {
-            return false;
+        let own = self.own;
+        if want > self.bound.wrapping_sub(own) {
+            match look::<S>(control, own, self.bound, self.reach) {
+                Ok(bound) if want <= bound.wrapping_sub(own) => self.bound = bound,
+                _ => return None,
+            }
         }
         self.granted = want;
-        true
+        Some((own & self.mask) as usize)
     }
 
     /// Grants `want` bytes from the position on, waiting for them if need be. On failure the last
     /// grant stands.
     #[inline(always)]
     pub(crate) fn acquire(&mut self, shared: Shared<'_>, want: u64, timeout_ns: u64) -> Result<()> {
-        if !self.try_acquire(shared.control, want) {
+        if self.try_acquire(shared.control, want).is_none() {
             self.wait_slow(shared, want, timeout_ns)?;
             self.granted = want;
         }
@@ -223,7 +232,7 @@ impl<S: Side> Cursor<S> {
     /// Looks once more, and waits.
     #[inline(never)]
     fn wait_slow(&mut self, shared: Shared<'_>, need: u64, timeout_ns: u64) -> Result<()> {
-        if need > self.capacity {
+        if need > self.mask + 1 {
             return Err(Status::TooLarge.into());
         }
         self.attach(shared)?;
@@ -231,19 +240,19 @@ impl<S: Side> Cursor<S> {
             return Ok(());
         }
         let here = shared.data.wrapping_add(self.offset());
-        let Self { own, bound, capacity, waiter, .. } = self;
+        let Self { own, bound, reach, waiter, .. } = self;
         let wait = Wait {
             control: shared.control,
             locks: shared.locks,
             tally: shared.tally,
             role: S::ROLE,
             word: S::park(shared.control),
-            wanted: own.wrapping_add(need).wrapping_sub(S::lead(*capacity)),
+            wanted: own.wrapping_add(need).wrapping_sub(S::lead(*reach)),
             timeout_ns,
         };
         waiter.wait(&wait, &mut || {
             S::await_data(here);
-            *bound = look::<S>(shared.control, *own, *bound, *capacity)?;
+            *bound = look::<S>(shared.control, *own, *bound, *reach)?;
             Ok(need <= bound.wrapping_sub(*own))
         })?;
         // What was asked for is taken for one message. Mostly it is one, and dividing takes time
@@ -254,51 +263,64 @@ impl<S: Side> Cursor<S> {
     }
 
     /// Looks at the other side's counter, and says how much room there is.
-    #[inline(always)]
     fn refresh(&mut self, control: &Control) -> Result<u64> {
-        self.bound = look::<S>(control, self.own, self.bound, self.capacity)?;
+        self.bound = look::<S>(control, self.own, self.bound, self.reach)?;
         Ok(self.room())
     }
 
-    /// Moves the position over the first `n` granted bytes: they are the other side's now.
+    /// Moves the position over the first `n` granted bytes: they are the other side's now, and
+    /// [`must_attend`](Self::must_attend) is to be asked. False, and nothing has moved, if `n` is
+    /// 0 or more than was granted.
     #[inline(always)]
-    pub(crate) fn advance(&mut self, shared: Shared<'_>, n: u64) -> Result<()> {
+    pub(crate) fn advance(&mut self, control: &Control, n: u64) -> bool {
         // One comparison for both: 0 wraps to the largest number there is.
         if n.wrapping_sub(1) >= self.granted {
-            return if n == 0 { Ok(()) } else { Err(Status::Misuse.into()) };
+            return false;
         }
         self.granted -= n;
         self.own = self.own.wrapping_add(n);
         // counter: pairs with the Acquire load in `look`.
-        S::own(shared.control).store(self.own, Ordering::Release);
+        S::own(control).store(self.own, Ordering::Release);
+        true
+    }
+
+    /// Whether the other side may be asleep, after an advance.
+    #[inline(always)]
+    pub(crate) fn must_attend(&self, control: &Control) -> bool {
         // park: pairs with the heavy barrier in `Waiter::sleep`.
-        park::notify(S::other_park(shared.control), self.own, self.registered, &shared.tally.wakes);
-        Ok(())
+        park::must_attend(S::other_park(control), self.fenced)
+    }
+
+    /// Wakes the other side, if it sleeps and what it waits for is there.
+    #[cold]
+    pub(crate) fn attend(&self, shared: Shared<'_>) {
+        let word = S::other_park(shared.control);
+        park::attend(word, self.own, self.fenced, &shared.tally.wakes);
     }
 
     /// Takes the role, if this handle does not have it: goes on where the stream stands.
     fn attach(&mut self, shared: Shared<'_>) -> Result<()> {
-        if self.attached {
+        if self.is_attached() {
             return Ok(());
         }
-        let control = shared.control;
+        let (control, capacity) = (shared.control, self.mask + 1);
         let (own, bound) = role::attach(control, shared.locks, S::ROLE, || {
             // Whoever had the role before is gone: its counter stands still, the other moves.
             let own = S::own(control).load(Ordering::Acquire);
-            Ok((own, look::<S>(control, own, own, self.capacity)?))
+            Ok((own, look::<S>(control, own, own, capacity)?))
         })?;
         (self.own, self.bound, self.granted) = (own, bound, 0);
         // Whoever had the role before may have died asleep.
         S::park(control).parked.store(0, Ordering::Relaxed);
-        self.registered = barrier::register();
+        self.fenced = u32::from(!barrier::register());
         self.waiter.look_at_cpus(control, S::ROLE);
-        self.attached = true;
+        self.reach = capacity;
         Ok(())
     }
 
     /// Gives the role up, and tells the other side.
     pub(crate) fn detach(&mut self, shared: Shared<'_>) {
-        if self.attached {
+        if self.is_attached() {
             role::detach(shared.control, shared.locks, S::ROLE);
             park::rouse(S::other_park(shared.control));
             self.forget_role(shared.control);
@@ -309,18 +331,18 @@ impl<S: Side> Cursor<S> {
     /// child, where the role is the parent's.
     pub(crate) fn forget_role(&mut self, control: &Control) {
         (self.own, self.bound, self.granted) = (0, 0, 0);
-        self.attached = false;
+        self.reach = 0;
         self.waiter.reset(control);
     }
 }
 
 /// The bound that the other side's counter gives, if that is one it can have got to: not behind
-/// what was seen of it, nor further than this side's counter allows. One comparison of distances
+/// what was seen of it, nor further from this side's counter than `reach`. One comparison of distances
 /// from `own` says both, wherever the counters have wrapped.
 #[inline(always)]
-fn look<S: Side>(control: &Control, own: u64, bound: u64, capacity: u64) -> Result<u64> {
+fn look<S: Side>(control: &Control, own: u64, bound: u64, reach: u64) -> Result<u64> {
     // counter: pairs with the Release store in `advance`.
-    let seen = S::other(control).load(Ordering::Acquire).wrapping_add(S::lead(capacity));
+    let seen = S::other(control).load(Ordering::Acquire).wrapping_add(S::lead(reach));
     let (room, before) = (seen.wrapping_sub(own), bound.wrapping_sub(own));
-    if before <= room && room <= capacity { Ok(seen) } else { Err(Status::Corrupt.into()) }
+    if before <= room && room <= reach { Ok(seen) } else { Err(Status::Corrupt.into()) }
 }

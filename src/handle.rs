@@ -259,15 +259,22 @@ impl<S: Side> Lane<'_, S> {
     /// mapped.
     #[inline(always)]
     fn here(&self) -> NonNull<u8> {
-        // SAFETY: the offset is below the capacity, and twice the capacity is mapped.
-        unsafe { self.data.add(self.cursor.offset()) }
+        self.at(self.cursor.offset())
+    }
+
+    /// A position of the cursor, in the data.
+    #[inline(always)]
+    fn at(&self, offset: usize) -> NonNull<u8> {
+        // SAFETY: a cursor's offset is below the capacity, and twice the capacity is mapped.
+        unsafe { self.data.add(offset) }
     }
 
     /// Grants `want` contiguous bytes at the position, if they are there. Contains nothing that
     /// could panic.
     #[inline(always)]
     pub(crate) fn try_acquire(&mut self, want: u64) -> Option<NonNull<u8>> {
-        self.cursor.try_acquire(self.shared.control, want).then(|| self.here())
+        let offset = self.cursor.try_acquire(self.shared.control, want)?;
+        Some(self.at(offset))
     }
 
     /// Grants `want` contiguous bytes at the position.
@@ -290,10 +297,36 @@ impl<S: Side> Lane<'_, S> {
         self.cursor.wait_for(self.shared, need, timeout_ns)
     }
 
+    /// Hands the first `n` granted bytes to the other side; [`must_attend`](Self::must_attend) is
+    /// to be asked then. False, and nothing has changed, if `n` is 0 or more than was granted.
+    /// Contains nothing that could panic.
+    #[inline(always)]
+    pub(crate) fn try_advance(&mut self, n: u64) -> bool {
+        self.cursor.advance(self.shared.control, n)
+    }
+
+    /// Whether the other side may be asleep, after an advance.
+    #[inline(always)]
+    pub(crate) fn must_attend(&self) -> bool {
+        self.cursor.must_attend(self.shared.control)
+    }
+
+    /// Wakes the other side, if it sleeps and what it waits for is there.
+    pub(crate) fn attend(&self) {
+        self.cursor.attend(self.shared);
+    }
+
     /// Hands the first `n` granted bytes to the other side.
     #[inline(always)]
     pub(crate) fn advance(&mut self, n: u64) -> Result<()> {
-        self.cursor.advance(self.shared, n)
+        if self.try_advance(n) {
+            if self.must_attend() {
+                self.attend();
+            }
+        } else if n != 0 {
+            return Err(Status::Misuse.into());
+        }
+        Ok(())
     }
 
     /// Gives the role up, if this handle has it.

@@ -77,7 +77,11 @@ impl<S: Side> End<S> {
             each(slot, self.position);
             self.position += 1;
         }
-        self.cursor.advance(shared, n)
+        assert!(self.cursor.advance(shared.control, n));
+        if self.cursor.must_attend(shared.control) {
+            self.cursor.attend(shared);
+        }
+        Ok(())
     }
 
     fn close(&mut self) {

@@ -81,19 +81,23 @@ const LIVENESS_NS: u64 = 100_000_000;
 /// The longest sleep where the kernel gives no barrier.
 const UNSURE_SLEEP_NS: u64 = 1_000_000;
 
-/// The waker's half of *park*: to be called after the counter's Release store, with the counter's
-/// new value.
+/// The waker's half of *park*: to be asked after the counter's Release store. True if
+/// [`attend`] must follow: there may be a sleeper, or no telling without a fence (`fenced`).
 #[inline(always)]
-pub(crate) fn notify(word: &ParkWord, counter: u64, registered: bool, wakes: &Count) {
-    barrier::light(registered);
-    if word.parked.load(Ordering::Relaxed) != 0 {
-        wake_if_wanted(word, counter, wakes);
-    }
+pub(crate) fn must_attend(word: &ParkWord, fenced: u32) -> bool {
+    barrier::light();
+    word.parked.load(Ordering::Relaxed) | fenced != 0
 }
 
-#[cold]
-#[inline(never)]
-fn wake_if_wanted(word: &ParkWord, counter: u64, wakes: &Count) {
+/// Wakes the sleeper on `word`, if there is one and the counter has got where it waits for.
+pub(crate) fn attend(word: &ParkWord, counter: u64, fenced: u32, wakes: &Count) {
+    if fenced != 0 {
+        // The waker's own full barrier, where the kernel's does not reach it.
+        fence(Ordering::SeqCst);
+        if word.parked.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+    }
     // Pairs with the Release store of `parked` in `Waiter::sleep`: `wanted` is that sleep's.
     fence(Ordering::Acquire);
     let wanted = word.wanted.load(Ordering::Relaxed);
@@ -250,7 +254,7 @@ impl Waiter {
         loop {
             wait.word.wanted.store(wait.wanted, Ordering::Relaxed);
             wait.word.parked.store(1, Ordering::Release);
-            // park: pairs with the light barrier in `notify` and the fence in `rouse`.
+            // park: pairs with the light barrier in `must_attend` and the fence in `rouse`.
             let sure = barrier::heavy();
             let outcome = self.look_again(wait, deadline, sure, met);
             if let Ok(Some(until)) = outcome {

@@ -82,7 +82,27 @@ pub(super) unsafe fn acquire_some<S: End>(
 #[inline(always)]
 pub(super) unsafe fn advance<S: End>(ring: *mut spsc_ring, n: usize) -> spsc_status {
     // SAFETY: the caller's promise.
-    guard(|| unsafe { lane::<S>(ring)? }.advance(n as u64))
+    let Ok(mut lane) = (unsafe { lane::<S>(ring) }) else {
+        return spsc_status::SPSC_ERR_INVALID_ARGUMENT;
+    };
+    if !lane.try_advance(n as u64) {
+        return if n == 0 { spsc_status::SPSC_OK } else { spsc_status::SPSC_ERR_MISUSE };
+    }
+    if lane.must_attend() {
+        // SAFETY: the caller's promise.
+        return unsafe { attend::<S>(ring) };
+    }
+    spsc_status::SPSC_OK
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn attend<S: End>(ring: *mut spsc_ring) -> spsc_status {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        unsafe { lane::<S>(ring)? }.attend();
+        Ok(())
+    })
 }
 
 /// Waiting for space and for data.

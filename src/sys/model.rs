@@ -48,7 +48,7 @@ pub(crate) mod barrier {
         true
     }
 
-    pub(crate) fn light(_registered: bool) {
+    pub(crate) fn light() {
         if BARRIERS.get().light {
             fence(Ordering::SeqCst);
         }

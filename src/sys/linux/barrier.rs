@@ -33,15 +33,11 @@ pub(crate) fn register_again() -> bool {
     registered
 }
 
-/// The busy side's half: orders its store of the counter before its load of the parked flag.
-/// `registered` is what [`register`] said; without it a real fence is needed.
+/// The busy side's half, in a process that is registered: keeps the compiler from moving its load
+/// of the parked flag before its store of the counter.
 #[inline(always)]
-pub(crate) fn light(registered: bool) {
-    if registered {
-        compiler_fence(Ordering::SeqCst);
-    } else {
-        fence(Ordering::SeqCst);
-    }
+pub(crate) fn light() {
+    compiler_fence(Ordering::SeqCst);
 }
 
 /// The sleeping side's half: makes every running thread of every registered process, and this one,
