@@ -1,59 +1,23 @@
 //! What several test programs share.
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
+#[path = "../support/name.rs"]
+mod name;
+
+#[allow(unused_imports, reason = "not every test names its ring")]
+pub use name::RingName as Name;
 use spsc_shm::{Result, Ring, Status};
-use std::ffi::OsStr;
 use std::fs::File;
-use std::ops::Deref;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes, however busy the machine is.
 const TOO_LONG: Duration = Duration::from_secs(60);
-
-/// A name that no other test uses. What has the name loses it when this is dropped.
-pub struct Name(String);
-
-impl Name {
-    pub fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self(format!("spsc-test-{}-{number}", std::process::id()))
-    }
-
-    /// Where the object of this name lives.
-    pub fn path(&self) -> String {
-        format!("/dev/shm/{}", self.0)
-    }
-}
-
-impl Deref for Name {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl AsRef<OsStr> for Name {
-    fn as_ref(&self) -> &OsStr {
-        self.0.as_ref()
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        // Gone already, where the test has removed it.
-        let _ = Ring::unlink(&self.0);
-        let _ = std::fs::remove_dir(self.path());
-    }
-}
 
 /// Ends the program, unless dropped in time: a test that hangs fails.
 pub struct Watchdog(#[expect(dead_code, reason = "dropped to tell the thread")] Sender<()>);

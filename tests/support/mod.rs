@@ -2,50 +2,17 @@
 //! random payload.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+mod name;
+
+pub use name::RingName;
 use std::any::Any;
-use std::ffi::OsStr;
 use std::fmt;
 use std::io::Read;
-use std::ops::Deref;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-/// A ring's name that nobody else has, removed with this value.
-#[derive(Debug)]
-pub struct RingName(String);
-
-impl RingName {
-    pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self(format!("spsc-test-{}-{count}", std::process::id()))
-    }
-}
-
-impl Drop for RingName {
-    fn drop(&mut self) {
-        // It may have gone already, or never have come.
-        let _ = spsc_shm::Ring::unlink(&self.0);
-    }
-}
-
-impl Deref for RingName {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl AsRef<OsStr> for RingName {
-    fn as_ref(&self) -> &OsStr {
-        self.0.as_ref()
-    }
-}
 
 /// A path in the source tree.
 pub fn source(path: &str) -> PathBuf {
