@@ -222,7 +222,7 @@ impl Waiter {
         if self.was_dead && self.ended(wait, met, clock::now())? {
             return Ok(());
         }
-        let may_spin = may_spin(self.only_cpu, wait);
+        let may_spin = self.spin.is_wanted() && may_spin(self.only_cpu, wait);
         // Most waits of a busy ring end here, before the clock has been looked at.
         if may_spin {
             self.pace.pause();

@@ -36,11 +36,13 @@ impl Spin {
         Self { limit_ns, budget_ns: limit_ns, adaptive }
     }
 
+    /// Whether to spin at all.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.limit_ns != 0
+    }
+
     /// Looks a number of times as fast as can be.
-    pub(crate) fn briefly(&mut self, met: &mut impl FnMut() -> Result<bool>) -> Result<bool> {
-        if self.limit_ns == 0 {
-            return Ok(false);
-        }
+    pub(crate) fn briefly(&self, met: &mut impl FnMut() -> Result<bool>) -> Result<bool> {
         for _ in 0..BRIEF {
             if met()? {
                 return Ok(true);
@@ -51,7 +53,7 @@ impl Spin {
 
     /// Looks until `met`, which gives true, until disturbed, or for the budget.
     pub(crate) fn until(
-        &mut self,
+        &self,
         start: u64,
         deadline: u64,
         disturbed: impl Fn() -> bool,
@@ -69,10 +71,10 @@ impl Spin {
         Ok(false)
     }
 
-    /// A wait took `ns`, sleep and all.
+    /// A wait took `ns`, sleep and wake-up and all, which take about the limit by themselves.
     pub(crate) fn slept(&mut self, ns: u64) {
         if self.adaptive {
-            self.budget_ns = if ns <= self.limit_ns {
+            self.budget_ns = if ns <= 2 * self.limit_ns {
                 (self.budget_ns * 2).min(self.limit_ns)
             } else {
                 (self.budget_ns / 2).max(FLOOR_NS)
