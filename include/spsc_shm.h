@@ -19,8 +19,7 @@
 #define SPSC_WAIT_FOREVER UINT64_MAX
 
 /**
- * A spin_ns that leaves the time to the library: as long as recent waits suggest, at most 50 µs,
- * and not at all where the process may run on one CPU only.
+ * A spin_ns that leaves the time to the library: as long as recent waits suggest, at most 50 µs.
  */
 #define SPSC_SPIN_ADAPTIVE UINT64_MAX
 
@@ -40,7 +39,8 @@
 /**
  * How a call ended. 0 is success; positive values are outcomes of a wait, in which nothing is
  * wrong; negative values are errors. Numbers are append-only. Outputs are written only on
- * SPSC_OK. After an error that came from the operating system, errno holds its number.
+ * SPSC_OK. After a status other than SPSC_OK, errno holds the number of the error if it came from
+ * the operating system, and 0 if not.
  */
 enum spsc_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -207,7 +207,8 @@ typedef struct {
   uint32_t flags;
   /**
    * The longest spin before a wait sleeps, in nanoseconds, on both sides of the ring: 0 for
-   * none, at most 100 ms, or SPSC_SPIN_ADAPTIVE, the default.
+   * none, at most 100 ms, or SPSC_SPIN_ADAPTIVE, the default. Whatever it is, a side that may
+   * run on one CPU only does not spin, unless the other is known to run on another.
    */
   uint64_t spin_ns;
 } spsc_options;
@@ -399,11 +400,12 @@ void spsc_close(spsc_ring *ring);
  * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
  * out_data: valid until the bytes are published, the next claim, or spsc_close.
  *
- * The first claim makes this handle the ring's producer, until it is closed.
+ * The first claim of more than 0 bytes makes this handle the ring's producer, until it is closed.
  *
  * Outcomes where it would have to wait: SPSC_TIMEOUT, SPSC_INTERRUPTED, SPSC_CLOSED,
  * SPSC_PEER_DEAD. Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_TOO_LARGE, SPSC_ERR_ROLE_TAKEN,
- * SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_SYSTEM. The earlier claim stands then.
+ * SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_PERMISSION, SPSC_ERR_NO_MEMORY,
+ * SPSC_ERR_SYSTEM. The earlier claim stands then.
  *
  * Thread: producer. Blocks: up to timeout_ns.
  */
@@ -452,11 +454,12 @@ spsc_status spsc_wait_for_space(spsc_ring *ring, size_t need, uint64_t timeout_n
  * out_data: valid until the bytes are released or spsc_close. What lies there is the other
  * process's to change at any time, should it break the rules: copy before you validate.
  *
- * The first peek makes this handle the ring's consumer, until it is closed.
+ * The first peek of more than 0 bytes makes this handle the ring's consumer, until it is closed.
  *
  * Outcomes where it would have to wait: SPSC_TIMEOUT, SPSC_INTERRUPTED, SPSC_CLOSED,
  * SPSC_PEER_DEAD. Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_TOO_LARGE, SPSC_ERR_ROLE_TAKEN,
- * SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_SYSTEM. The earlier peek stands then.
+ * SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_PERMISSION, SPSC_ERR_NO_MEMORY,
+ * SPSC_ERR_SYSTEM. The earlier peek stands then.
  *
  * Thread: consumer. Blocks: up to timeout_ns.
  */

@@ -93,20 +93,10 @@ struct Failure {
 
 namespace detail {
 
-/// The failure that a C call has just reported, with errno where that belongs to it.
+/// The failure that a C call has just reported, with the number that it left in errno.
 inline Failure failure(Status status) noexcept
 {
-    switch (status) {
-    case SPSC_ERR_ALREADY_EXISTS:
-    case SPSC_ERR_NOT_FOUND:
-    case SPSC_ERR_PERMISSION:
-    case SPSC_ERR_NO_SPACE:
-    case SPSC_ERR_NO_MEMORY:
-    case SPSC_ERR_SYSTEM:
-        return { status, errno };
-    default:
-        return { status };
-    }
+    return { status, errno };
 }
 
 } // namespace detail

@@ -120,7 +120,7 @@ pub(crate) struct Shared<'a> {
 
 /// A position in the stream, and how far it may move.
 ///
-/// Invariant: `granted <= bound - own <= capacity` (wrapping), whatever the other process writes.
+/// Invariant: `granted <= bound - own <= reach` (wrapping), whatever the other process writes.
 /// Until the role is taken all three are 0, and `reach` too, so that the fast paths find no room and
 /// nothing to advance over, and need not ask for the role.
 ///

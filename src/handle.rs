@@ -4,7 +4,7 @@
 use crate::cursor::{Cursor, Rx, Shared, Side, Tx};
 use crate::layout::{self, Control, Line};
 use crate::park::{self, Tally};
-use crate::registry;
+use crate::registry::{self, Inherited};
 use crate::role::{self, FileLocks};
 use crate::segment::{Choices, Segment};
 use crate::status::{Result, Status};
@@ -220,12 +220,10 @@ impl Handle {
             interruptions: tally.interruptions.get(),
         }
     }
+}
 
-    /// In a forked child: lets go of the parent's roles, and keeps none of them alive.
-    ///
-    /// # Safety
-    /// The process has one thread, and no lane of this handle is in use.
-    pub(crate) unsafe fn after_fork(&self) {
+impl Inherited for Handle {
+    unsafe fn after_fork(&self) {
         self.locks.renew_after_fork(self.segment.file());
         // SAFETY: the caller's promise is these functions' own.
         let (producer, consumer) = unsafe { (self.lane::<Tx>(), self.lane::<Rx>()) };

@@ -70,8 +70,8 @@ pub(crate) struct Header {
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct ParkWord {
-    /// The futex word: not 0 while its side sleeps or is about to. Set by the sleeper, cleared by
-    /// whoever wakes it.
+    /// The futex word: not 0 while its side sleeps or is about to. Set by the sleeper, cleared by it
+    /// or by whoever wakes it.
     pub parked: AtomicU32,
     _padding: u32,
     /// The value of the other side's counter that ends the sleep. Valid while `parked` is set.

@@ -165,8 +165,9 @@ fn a_release_wakes_a_producer_that_parks_on_a_full_ring() {
     check(a_producer_waits_on_a_full_ring);
 }
 
-const NO_LIGHT: Barriers = Barriers { light: false, heavy: true };
-const NO_HEAVY: Barriers = Barriers { light: true, heavy: false };
+const NO_LIGHT: Barriers = Barriers { light: false, ..Barriers::BOTH };
+const NO_HEAVY: Barriers = Barriers { heavy: false, ..Barriers::BOTH };
+const UNREGISTERED: Barriers = Barriers { light: false, registered: false, ..Barriers::BOTH };
 
 #[test]
 #[should_panic(expected = "deadlock")]
@@ -190,6 +191,12 @@ fn without_the_light_half_a_producer_sleeps_beside_its_space() {
 #[should_panic(expected = "deadlock")]
 fn without_the_heavy_half_a_producer_sleeps_beside_its_space() {
     check_with(NO_HEAVY, a_producer_waits_on_a_full_ring);
+}
+
+#[test]
+fn a_waker_that_is_not_registered_fences_by_itself() {
+    check_with(UNREGISTERED, a_consumer_waits_on_an_empty_ring);
+    check_with(UNREGISTERED, a_producer_waits_on_a_full_ring);
 }
 
 #[test]
@@ -385,7 +392,7 @@ fn a_consumer_that_closes_leaves_its_space_first_and_then_the_end() {
 #[test]
 fn the_end_of_the_stream_does_not_overtake_its_last_byte_on_a_busy_ring() {
     // Nobody sleeps here, and so nothing but Release and Acquire keeps the order.
-    Barriers { light: false, heavy: false }.set();
+    Barriers { light: false, heavy: false, ..Barriers::BOTH }.set();
     loom::model(|| {
         let ring = Ring::new(1);
         let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());

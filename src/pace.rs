@@ -14,7 +14,7 @@
 const SAMPLE: u32 = 8;
 /// The first pauses to try.
 const FIRST: u32 = 4;
-/// The most pauses: some 800 ns on current processors.
+/// The most pauses: 0.3 to 1.5 µs, by processor.
 const MOST: u32 = 32;
 /// Samples to let pass after a trial that failed.
 const RESPITE: u32 = 16;
@@ -42,7 +42,7 @@ impl Pace {
         }
     }
 
-    /// A look after a pause has brought `messages`, at least one.
+    /// A wait has brought `messages`, at least one.
     pub(crate) fn brought(&mut self, messages: u64) {
         self.looks += 1;
         self.messages = self.messages.saturating_add(messages);

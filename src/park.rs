@@ -67,7 +67,7 @@
 use crate::layout::{Control, ParkWord, SEVERAL_CPUS};
 use crate::pace::Pace;
 use crate::role::{self, Locks, Role};
-use crate::spin::Spin;
+use crate::spin::{BRIEF_NS, Spinner};
 use crate::status::{Result, Status};
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::sys::{barrier, clock, cpu, futex};
@@ -180,7 +180,7 @@ pub(crate) struct Waiter {
     was_dead: bool,
     /// The only CPU that this side may run on, plus 1.
     only_cpu: Option<u32>,
-    spin: Spin,
+    spin: Spinner,
     pub pace: Pace,
 }
 
@@ -191,7 +191,7 @@ impl Waiter {
             next_liveness: 0,
             was_dead: false,
             only_cpu: None,
-            spin: Spin::new(spin_ns),
+            spin: Spinner::new(spin_ns),
             pace: Pace::default(),
         }
     }
@@ -223,8 +223,9 @@ impl Waiter {
             return Ok(());
         }
         let may_spin = self.spin.is_wanted() && may_spin(self.only_cpu, wait);
-        // Most waits of a busy ring end here, before the clock has been looked at.
-        if may_spin {
+        // Most waits of a busy ring end here, before the clock has been looked at. That takes some
+        // microseconds at most: a wait that is to be shorter begins with the clock.
+        if may_spin && wait.timeout_ns > BRIEF_NS {
             self.pace.pause();
             if self.spin.briefly(met)? {
                 return Ok(());
@@ -240,7 +241,9 @@ impl Waiter {
             return Ok(());
         }
         let done = self.sleep(wait, deadline, met);
-        self.spin.slept(clock::now().wrapping_sub(start));
+        if done.is_ok() {
+            self.spin.slept(clock::now().wrapping_sub(start));
+        }
         done
     }
 

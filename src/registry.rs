@@ -1,17 +1,31 @@
 //! The live handles of this process, so that a forked child can let go of what is its parent's.
 
-use crate::handle::Handle;
 use crate::status::{Result, Status};
 use crate::sys::{barrier, fork};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A handle's address. Only `after_fork` follows it.
-#[derive(PartialEq, Eq)]
-struct Entry(*const Handle);
+/// What a forked child inherits, and must let go of.
+pub(crate) trait Inherited: Send + Sync {
+    /// Lets go of what is the parent's. Async-signal-safe.
+    ///
+    /// # Safety
+    /// The process has one thread, and it is in no call on `self`.
+    unsafe fn after_fork(&self);
+}
 
-// SAFETY: an entry is an address; handles may be reached from any thread.
+/// Where a handle is. Only `after_fork` follows it.
+struct Entry(*const dyn Inherited);
+
+// SAFETY: an entry is an address; what is there may be reached from any thread.
 unsafe impl Send for Entry {}
+
+impl Entry {
+    fn is(&self, address: *const ()) -> bool {
+        std::ptr::addr_eq(self.0, address)
+    }
+}
 
 type Entries = Vec<Entry>;
 
@@ -30,19 +44,32 @@ thread_local! {
 /// Makes a handle and notes it, with no fork in between: the child of one would never let go of
 /// the descriptors that `make` opens. `make` must not drop a handle, which would be removed from
 /// the list that is locked.
-pub(crate) fn enter(make: impl FnOnce() -> Result<Box<Handle>>) -> Result<Box<Handle>> {
-    fork::install(before_fork, after_fork_in_parent, after_fork_in_child)?;
+pub(crate) fn enter<T: Inherited + 'static>(
+    make: impl FnOnce() -> Result<Box<T>>,
+) -> Result<Box<T>> {
     let mut live = live();
+    install_hooks()?;
     live.try_reserve(1).map_err(|_| Status::NoMemory)?;
     let handle = make()?;
     live.push(Entry(&raw const *handle));
     Ok(handle)
 }
 
+/// Has the hooks run from the first handle on. The caller holds the lock on the list.
+fn install_hooks() -> Result<()> {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if !INSTALLED.load(Ordering::Relaxed) {
+        fork::install(before_fork, after_fork_in_parent, after_fork_in_child)?;
+        INSTALLED.store(true, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
 /// Forgets a handle, if it was noted.
-pub(crate) fn remove(handle: &Handle) {
+pub(crate) fn remove<T>(handle: &T) {
     let mut live = live();
-    if let Some(at) = live.iter().position(|entry| *entry == Entry(handle)) {
+    let address = std::ptr::from_ref(handle).cast();
+    if let Some(at) = live.iter().position(|entry| entry.is(address)) {
         live.swap_remove(at);
     }
 }
@@ -58,11 +85,9 @@ extern "C" fn after_fork_in_parent() {
 }
 
 extern "C" fn after_fork_in_child() {
+    barrier::forget();
     let _ = FORKING.try_with(|forking| {
         let Some(live) = forking.take() else { return };
-        if !live.is_empty() {
-            barrier::register_again();
-        }
         for entry in live.iter() {
             // SAFETY: an entry is removed before its handle is dropped, and the list was locked
             // by the forking thread. The child has that thread only, which is inside `fork` and

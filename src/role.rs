@@ -7,7 +7,7 @@
 
 use crate::layout::{ATTACHED, CLOSED, Control, MAGIC, RoleWord};
 use crate::status::{Result, Status};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, fence};
 
 /// The two ends of a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,8 @@ pub(crate) fn detach(control: &Control, locks: &dyn Locks, role: Role) {
     // role-state: whoever sees CLOSED sees every counter that was stored before. The state goes
     // first and the lock after, so that a closed handle is never taken for a dead one.
     role.word(control).state.store(CLOSED, Ordering::Release);
+    // A Release store lets what follows go first; the lock must not be seen free before CLOSED.
+    fence(Ordering::SeqCst);
     locks.release(role);
 }
 
@@ -91,19 +93,22 @@ pub(crate) fn has_died(control: &Control, locks: &dyn Locks, role: Role) -> bool
     let before = look();
     // Looked at twice: between the two a holder may close, or a new one may come. A lock that
     // can't be asked about proves nothing.
-    before.0 == ATTACHED && matches!(locks.is_held(role), Ok(false)) && look() == before
+    let is_free = before.0 == ATTACHED && matches!(locks.is_held(role), Ok(false));
+    // Pairs with the fence in `detach`: a lock seen free comes with the CLOSED before it.
+    fence(Ordering::SeqCst);
+    is_free && look() == before
 }
 
 #[cfg(not(loom))]
-pub(crate) use file_locks::FileLocks;
+pub(crate) use file_locks::{FileLocks, claim_stale};
 
 #[cfg(not(loom))]
 mod file_locks {
     use super::{Locks, Role};
-    use crate::status::{Result, Status};
+    use crate::status::{Error, Result};
     use crate::sys::{file, lock};
     use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
     /// The byte that the creator's handle holds, beside those of the roles: a ring that was just
     /// made is in use, though nobody has a role yet.
@@ -118,18 +123,18 @@ mod file_locks {
         file: OwnedFd,
         /// Which roles this handle holds. The kernel does not tell a description of its own locks.
         held: [AtomicBool; 2],
-        /// Set where a forked child could not get a description of its own.
-        shared_with_parent: AtomicBool,
+        /// Why a forked child could not get a description of its own; 0 where there is one. The
+        /// child's locks would then be those of every copy of the public descriptor.
+        renewal_error: AtomicI32,
     }
 
     impl FileLocks {
         /// Locks for the file of `file`, none of them held.
         pub(crate) fn new(file: BorrowedFd<'_>) -> Result<Self> {
             Ok(Self {
-                // Without /proc there is no such file: that is not "no such name".
                 file: file::reopen(file)?,
                 held: [AtomicBool::new(false), AtomicBool::new(false)],
-                shared_with_parent: AtomicBool::new(false),
+                renewal_error: AtomicI32::new(0),
             })
         }
 
@@ -141,7 +146,7 @@ mod file_locks {
 
         /// Lets go of all, in every copy of the descriptor too.
         pub(crate) fn release_all(&self) {
-            if !self.shared_with_parent.load(Ordering::Relaxed) {
+            if self.renewal_error.load(Ordering::Relaxed) == 0 {
                 lock::release(self.file.as_fd(), 0..CREATOR + 1);
             }
         }
@@ -152,8 +157,11 @@ mod file_locks {
             for held in &self.held {
                 held.store(false, Ordering::Relaxed);
             }
-            let own = file::reopen_at(public, self.file.as_fd()).is_ok();
-            self.shared_with_parent.store(!own, Ordering::Relaxed);
+            let number = match file::reopen_at(public, self.file.as_fd()) {
+                Ok(()) => 0,
+                Err(error) => error.os_error().unwrap_or_default(),
+            };
+            self.renewal_error.store(number, Ordering::Relaxed);
         }
 
         fn bytes(role: Role) -> std::ops::Range<i64> {
@@ -169,26 +177,25 @@ mod file_locks {
 
     impl Locks for FileLocks {
         fn acquire(&self, role: Role) -> Result<bool> {
-            if self.shared_with_parent.load(Ordering::Relaxed) {
-                return Err(Status::System.into());
+            match self.renewal_error.load(Ordering::Relaxed) {
+                0 => {}
+                number => return Err(Error::from_os(number)),
             }
             let taken = lock::acquire(self.file.as_fd(), Self::bytes(role))?;
             if taken {
-                self.held[role as usize].store(true, Ordering::Relaxed);
+                self.held[role as usize].store(true, Ordering::Release);
             }
             Ok(taken)
         }
 
         fn release(&self, role: Role) {
-            self.held[role as usize].store(false, Ordering::Relaxed);
+            self.held[role as usize].store(false, Ordering::Release);
             lock::release(self.file.as_fd(), Self::bytes(role));
         }
 
         fn is_held(&self, role: Role) -> Result<bool> {
-            Ok(self.held[role as usize].load(Ordering::Relaxed)
+            Ok(self.held[role as usize].load(Ordering::Acquire)
                 || lock::held_by_another(self.file.as_fd(), Self::bytes(role))?)
         }
     }
 }
-#[cfg(not(loom))]
-pub(crate) use file_locks::claim_stale;

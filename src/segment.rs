@@ -238,7 +238,7 @@ impl Segment {
 
     fn map(file: OwnedFd, shape: Shape) -> Result<Self> {
         let (guard, Shape { data_offset, capacity, .. }) = (page_size(), shape);
-        let memory = Reservation::new(guard + data_offset + 2 * capacity + guard, guard)?;
+        let memory = Reservation::new(guard + data_offset + 2 * capacity + guard)?;
         memory.map(guard, data_offset + capacity, file.as_fd(), 0)?;
         memory.map(guard + data_offset + capacity, capacity, file.as_fd(), data_offset as i64)?;
         Ok(Self { memory, file, shape })
@@ -258,13 +258,12 @@ impl Segment {
             }
             let old = match file::open(name) {
                 Err(error) if error.status() == Status::NotFound => return Ok(()),
+                Err(error) if error.status() == Status::NotARing => return taken,
                 opened => opened?,
             };
-            // Only a ring is ours to replace; and only with all its locks in hand, which go with
-            // the descriptor.
-            let is_ring = named.size >= size_of::<Control>() as u64
-                && u64::from_ne_bytes(file::read_at(old.as_fd(), 0)?) == MAGIC;
-            if !is_ring || !claim_stale(old.as_fd())? {
+            // Only a ring is ours to replace, of a layout whose locks we know; and only with all of
+            // them in hand, which go with the descriptor.
+            if Self::read_shape(old.as_fd()).is_err() || !claim_stale(old.as_fd())? {
                 return taken;
             }
             // Another may have replaced it between our open and our lock: then the name is not
@@ -273,7 +272,10 @@ impl Segment {
             if now != file::metadata(old.as_fd()).map(|locked| locked.identity) {
                 continue;
             }
-            file::unlink(name)?;
+            match file::unlink(name) {
+                Err(error) if error.status() != Status::NotFound => return Err(error),
+                _ => {}
+            }
             // A handle that is connected to the old object and has no role yet must not wait
             // there for ever: it finds no magic when it takes one.
             file::write_at(old.as_fd(), 0, &0u64.to_ne_bytes())?;

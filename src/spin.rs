@@ -15,12 +15,14 @@ const FLOOR_NS: u64 = 2_000;
 const LIMIT_NS: u64 = 100_000_000;
 /// Looks before the first look at the clock.
 const BRIEF: u32 = 1024;
+/// What they may take, with the pauses before them, where every look is a cache miss.
+pub(crate) const BRIEF_NS: u64 = 100_000;
 /// Looks between two looks at the clock.
 const LOOKS: u32 = 16;
 
 /// One side's spinning: learned from how long its last waits took.
 #[derive(Debug)]
-pub(crate) struct Spin {
+pub(crate) struct Spinner {
     /// The longest spin, in nanoseconds.
     limit_ns: u64,
     /// The next spin.
@@ -29,7 +31,7 @@ pub(crate) struct Spin {
     adaptive: bool,
 }
 
-impl Spin {
+impl Spinner {
     pub(crate) fn new(spin_ns: u64) -> Self {
         let adaptive = spin_ns == SPIN_ADAPTIVE;
         let limit_ns = if adaptive { ADAPTIVE_LIMIT_NS } else { spin_ns.min(LIMIT_NS) };

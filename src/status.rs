@@ -19,7 +19,7 @@ pub enum Status {
     Closed = 3,
     /// The other side's process died without closing.
     PeerDead = 4,
-    /// A null pointer, or a capacity that can't be represented.
+    /// A null pointer, a bad descriptor or option, or a capacity that can't be represented.
     InvalidArgument = -1,
     /// A name that is empty, too long, `.` or `..`, or has a slash other than one leading.
     InvalidName = -2,
@@ -33,9 +33,10 @@ pub enum Status {
     NoSpace = -6,
     /// Out of memory, address space or file descriptors.
     NoMemory = -7,
-    /// The creator has not finished.
+    /// The creator has not finished. When a role is taken: the ring was replaced under its name
+    /// since this handle connected.
     NotReady = -8,
-    /// Wrong magic, or sizes that don't fit the object.
+    /// Wrong magic, or sizes that don't fit the object, or a descriptor whose object is not sealed.
     NotARing = -9,
     /// The ring has another layout version.
     Version = -10,
@@ -91,7 +92,7 @@ impl Status {
             Self::Closed => c"the other side closed its handle",
             Self::PeerDead => c"the other side's process died without closing",
             Self::InvalidArgument => {
-                c"invalid argument: NULL, a bad descriptor, or a capacity that can't be represented"
+                c"invalid argument: NULL, a bad descriptor or option, or too large a capacity"
             }
             Self::InvalidName => {
                 c"invalid name: empty, too long, a dot name, or a slash other than one leading"

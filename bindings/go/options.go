@@ -43,7 +43,7 @@ func WithPrefault() Option {
 }
 
 // WithSpin sets the longest spin before a wait sleeps, on both sides of the ring: 0 for none, at
-// most a second. Without it, or with a negative one, the library learns what pays. A spin holds a
+// most 100 ms. Without it, or with a negative one, the library learns what pays. A spin holds a
 // whole processor, and a call with a context, or with a long timeout, spins anew whenever it has
 // looked whether it is cancelled or the handle closed.
 func WithSpin(spin time.Duration) Option {

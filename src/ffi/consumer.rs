@@ -13,11 +13,12 @@ use std::ffi::c_void;
 /// out_data: valid until the bytes are released or spsc_close. What lies there is the other
 /// process's to change at any time, should it break the rules: copy before you validate.
 ///
-/// The first peek makes this handle the ring's consumer, until it is closed.
+/// The first peek of more than 0 bytes makes this handle the ring's consumer, until it is closed.
 ///
 /// Outcomes where it would have to wait: SPSC_TIMEOUT, SPSC_INTERRUPTED, SPSC_CLOSED,
 /// SPSC_PEER_DEAD. Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_TOO_LARGE, SPSC_ERR_ROLE_TAKEN,
-/// SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_SYSTEM. The earlier peek stands then.
+/// SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_PERMISSION, SPSC_ERR_NO_MEMORY,
+/// SPSC_ERR_SYSTEM. The earlier peek stands then.
 ///
 /// Thread: consumer. Blocks: up to timeout_ns.
 #[unsafe(no_mangle)]

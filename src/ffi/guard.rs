@@ -14,9 +14,8 @@ pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> spsc_status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => spsc_status::SPSC_OK,
         Ok(Err(error)) => {
-            if let Some(number) = error.os_error() {
-                sys::set_errno(number);
-            }
+            // 0 where it did not come from there: a call that failed on the way may have left one.
+            sys::set_errno(error.os_error().unwrap_or(0));
             error.status().into()
         }
         Err(payload) => {
@@ -48,10 +47,7 @@ fn forget(payload: Box<dyn std::any::Any + Send>) {
 #[inline(always)]
 pub(super) unsafe fn handle<'a>(ring: *const spsc_ring) -> Result<&'a Handle> {
     // SAFETY: the caller's promise.
-    match unsafe { ring.as_ref() } {
-        Some(ring) => Ok(&ring.0),
-        None => Err(Status::InvalidArgument.into()),
-    }
+    unsafe { ring.cast::<Handle>().as_ref() }.ok_or_else(|| Status::InvalidArgument.into())
 }
 
 /// A place for an output.

@@ -3,7 +3,7 @@
 use super::guard::{guard, handle, place};
 use super::types::{spsc_ring, spsc_status};
 use crate::handle::{End, Lane};
-use crate::status::Result;
+use crate::status::{Result, Status};
 use std::ffi::c_void;
 
 /// # Safety
@@ -83,16 +83,22 @@ pub(super) unsafe fn acquire_some<S: End>(
 pub(super) unsafe fn advance<S: End>(ring: *mut spsc_ring, n: usize) -> spsc_status {
     // SAFETY: the caller's promise.
     let Ok(mut lane) = (unsafe { lane::<S>(ring) }) else {
-        return spsc_status::SPSC_ERR_INVALID_ARGUMENT;
+        return refuse(Status::InvalidArgument);
     };
     if !lane.try_advance(n as u64) {
-        return if n == 0 { spsc_status::SPSC_OK } else { spsc_status::SPSC_ERR_MISUSE };
+        return if n == 0 { spsc_status::SPSC_OK } else { refuse(Status::Misuse) };
     }
     if lane.must_attend() {
         // SAFETY: the caller's promise.
         return unsafe { attend::<S>(ring) };
     }
     spsc_status::SPSC_OK
+}
+
+#[cold]
+#[inline(never)]
+fn refuse(status: Status) -> spsc_status {
+    guard(|| Err(status.into()))
 }
 
 #[cold]

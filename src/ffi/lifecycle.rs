@@ -2,8 +2,7 @@
 
 use super::guard::{bytes, guard, guard_or, handle, place};
 use super::types::{
-    NO_DESCRIPTOR, SPSC_PREFAULT, SPSC_REPLACE_STALE, SPSC_SPIN_ADAPTIVE, spsc_options, spsc_ring,
-    spsc_status,
+    SPSC_PREFAULT, SPSC_REPLACE_STALE, SPSC_SPIN_ADAPTIVE, spsc_options, spsc_ring, spsc_status,
 };
 use crate::handle::Handle;
 use crate::segment::{Choices, Segment};
@@ -11,6 +10,9 @@ use crate::status::{Result, Status};
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+
+/// What `spsc_fd` says of no ring.
+const NO_DESCRIPTOR: c_int = -1;
 
 static DEFAULTS: spsc_options = spsc_options {
     struct_size: size_of::<spsc_options>(),

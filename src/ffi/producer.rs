@@ -12,11 +12,12 @@ use std::ffi::c_void;
 /// timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
 /// out_data: valid until the bytes are published, the next claim, or spsc_close.
 ///
-/// The first claim makes this handle the ring's producer, until it is closed.
+/// The first claim of more than 0 bytes makes this handle the ring's producer, until it is closed.
 ///
 /// Outcomes where it would have to wait: SPSC_TIMEOUT, SPSC_INTERRUPTED, SPSC_CLOSED,
 /// SPSC_PEER_DEAD. Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_TOO_LARGE, SPSC_ERR_ROLE_TAKEN,
-/// SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_SYSTEM. The earlier claim stands then.
+/// SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_PERMISSION, SPSC_ERR_NO_MEMORY,
+/// SPSC_ERR_SYSTEM. The earlier claim stands then.
 ///
 /// Thread: producer. Blocks: up to timeout_ns.
 #[unsafe(no_mangle)]

@@ -3,7 +3,6 @@
 
 use crate::handle::{Handle, RoleState, RoleStats, Stats};
 use crate::status::Status;
-use std::ffi::c_int;
 
 /// An open ring, or one process's handle on it.
 ///
@@ -11,11 +10,14 @@ use std::ffi::c_int;
 /// threads may share one handle, one producing and one consuming, or use one handle each.
 ///
 /// Needs /dev/shm for named rings and /proc for all.
-pub struct spsc_ring(pub(super) Handle);
+pub struct spsc_ring {
+    _handle: Handle,
+}
 
 /// How a call ended. 0 is success; positive values are outcomes of a wait, in which nothing is
 /// wrong; negative values are errors. Numbers are append-only. Outputs are written only on
-/// SPSC_OK. After an error that came from the operating system, errno holds its number.
+/// SPSC_OK. After a status other than SPSC_OK, errno holds the number of the error if it came from
+/// the operating system, and 0 if not.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum spsc_status {
@@ -99,8 +101,7 @@ impl From<Status> for spsc_status {
 /// A timeout_ns without limit.
 pub const SPSC_WAIT_FOREVER: u64 = u64::MAX;
 
-/// A spin_ns that leaves the time to the library: as long as recent waits suggest, at most 50 µs,
-/// and not at all where the process may run on one CPU only.
+/// A spin_ns that leaves the time to the library: as long as recent waits suggest, at most 50 µs.
 pub const SPSC_SPIN_ADAPTIVE: u64 = u64::MAX;
 
 /// Flag of spsc_options: if a ring of the same name has no live producer, no live consumer, and no
@@ -124,7 +125,8 @@ pub struct spsc_options {
     /// SPSC_REPLACE_STALE and SPSC_PREFAULT, or'ed. Default 0.
     pub flags: u32,
     /// The longest spin before a wait sleeps, in nanoseconds, on both sides of the ring: 0 for
-    /// none, at most 100 ms, or SPSC_SPIN_ADAPTIVE, the default.
+    /// none, at most 100 ms, or SPSC_SPIN_ADAPTIVE, the default. Whatever it is, a side that may
+    /// run on one CPU only does not spin, unless the other is known to run on another.
     pub spin_ns: u64,
 }
 
@@ -213,6 +215,3 @@ impl From<Stats> for spsc_stats_t {
         }
     }
 }
-
-/// What `spsc_fd` says of no ring.
-pub(super) const NO_DESCRIPTOR: c_int = -1;

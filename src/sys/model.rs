@@ -18,10 +18,12 @@ thread_local! {
 pub(crate) struct Barriers {
     pub light: bool,
     pub heavy: bool,
+    /// Whether the waker may count on the light half: if not, it fences by itself.
+    pub registered: bool,
 }
 
 impl Barriers {
-    pub(crate) const BOTH: Self = Self { light: true, heavy: true };
+    pub(crate) const BOTH: Self = Self { light: true, heavy: true, registered: true };
 
     /// Holds for the models that this thread runs from now on.
     pub(crate) fn set(self) {
@@ -45,7 +47,7 @@ pub(crate) mod barrier {
     use super::{BARRIERS, Ordering, fence};
 
     pub(crate) fn register() -> bool {
-        true
+        BARRIERS.get().registered
     }
 
     pub(crate) fn light() {

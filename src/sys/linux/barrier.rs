@@ -17,20 +17,18 @@ fn membarrier(command: libc::c_int) -> bool {
 }
 
 /// Asks the kernel to include this process in other processes' [`heavy`] barriers, once a process.
-/// Whether [`light`] may be light afterwards: false on an old kernel or under seccomp.
+/// Whether [`light`] is enough from then on: not on an old kernel or under seccomp.
 pub(crate) fn register() -> bool {
-    match REGISTRATION.load(Ordering::Relaxed) {
-        UNKNOWN => register_again(),
-        known => known == REGISTERED,
+    if REGISTRATION.load(Ordering::Relaxed) == UNKNOWN {
+        let registered = membarrier(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
+        REGISTRATION.store(if registered { REGISTERED } else { REFUSED }, Ordering::Relaxed);
     }
+    REGISTRATION.load(Ordering::Relaxed) == REGISTERED
 }
 
-/// As [`register`], asking the kernel whatever was known: for a forked child, which is a process
-/// of its own.
-pub(crate) fn register_again() -> bool {
-    let registered = membarrier(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
-    REGISTRATION.store(if registered { REGISTERED } else { REFUSED }, Ordering::Relaxed);
-    registered
+/// In a forked child: the next [`register`] asks again, as this is a process of its own.
+pub(crate) fn forget() {
+    REGISTRATION.store(UNKNOWN, Ordering::Relaxed);
 }
 
 /// The busy side's half, in a process that is registered: keeps the compiler from moving its load

@@ -188,7 +188,8 @@ pub(crate) fn is_sealed(fd: BorrowedFd<'_>) -> bool {
 }
 
 /// Opens the file of `fd` once more, for a description of its own: one that shares neither locks
-/// nor life with any other descriptor. Needs `/proc`.
+/// nor life with any other descriptor. Needs `/proc`, without which the status is `System`: it is
+/// not the ring's name that is not found.
 pub(crate) fn reopen(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
     PathBuffer::of_descriptor(fd.as_raw_fd())?.open(libc::O_RDWR, 0)
 }

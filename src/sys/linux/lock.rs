@@ -1,7 +1,7 @@
 //! Open-file-description locks on single bytes of a file. The kernel drops one when the last
 //! descriptor of its description goes, however the process ends and in whatever PID namespace.
 
-use super::{errno, last_error, retry};
+use super::{last_error, retry};
 use crate::status::Result;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -22,7 +22,7 @@ pub(crate) fn acquire(fd: BorrowedFd<'_>, bytes: Range<i64>) -> Result<bool> {
     // SAFETY: the descriptor is open and `lock` valid.
     match retry(|| unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) }) {
         Ok(_) => Ok(true),
-        Err(_) if matches!(errno(), libc::EAGAIN | libc::EACCES) => Ok(false),
+        Err(error) if error.os_error() == Some(libc::EAGAIN) => Ok(false),
         Err(error) => Err(error),
     }
 }

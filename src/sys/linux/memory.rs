@@ -36,38 +36,24 @@ unsafe impl Send for Reservation {}
 unsafe impl Sync for Reservation {}
 
 impl Reservation {
-    /// Reserves `len` bytes (a multiple of the page size) at a multiple of `align` (a power of two
-    /// that is at least a page).
-    pub(crate) fn new(len: usize, align: usize) -> Result<Self> {
-        let slack = align - page_size();
+    /// Reserves `len` bytes, a multiple of the page size.
+    pub(crate) fn new(len: usize) -> Result<Self> {
         // SAFETY: a new private mapping at an address of the kernel's choice replaces nothing.
-        let raw = unsafe {
+        let base = unsafe {
             libc::mmap(
                 ptr::null_mut(),
-                len + slack,
+                len,
                 libc::PROT_NONE,
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
                 -1,
                 0,
             )
         };
-        if raw == libc::MAP_FAILED {
+        if base == libc::MAP_FAILED {
             return Err(last_error());
         }
-        let raw = raw.cast::<u8>();
-        let lead = raw.align_offset(align);
-        // SAFETY: `lead` and the tail are inside the slack of the mapping just made, which is not
-        // shared with anyone; unmapping parts of it can't touch other memory.
-        let base = unsafe {
-            if lead > 0 {
-                libc::munmap(raw.cast(), lead);
-            }
-            if slack > lead {
-                libc::munmap(raw.add(lead + len).cast(), slack - lead);
-            }
-            NonNull::new_unchecked(raw.add(lead))
-        };
-        Ok(Self { base, len })
+        // SAFETY: a mapping at an address of the kernel's choice is not at 0.
+        Ok(Self { base: unsafe { NonNull::new_unchecked(base.cast()) }, len })
     }
 
     /// The first byte.
@@ -94,18 +80,14 @@ impl Reservation {
         if raw == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
     }
 
-    /// Advises the kernel about `len` bytes at `at`; advice may be refused without harm.
-    fn advise(&self, at: usize, len: usize, advice: libc::c_int) {
-        assert!(at.checked_add(len).is_some_and(|end| end <= self.len));
-        // SAFETY: the range lies inside the reservation; the advices used here (populate, huge
-        // pages) change no contents.
-        unsafe { libc::madvise(self.base.as_ptr().add(at).cast(), len, advice) };
-    }
-
     /// Enters all pages of a mapped range into the page tables now, so that no later access takes
-    /// a fault. On a kernel older than 5.14 this does nothing.
+    /// a fault. Only advice: on a kernel older than 5.14 this does nothing.
     pub(crate) fn populate(&self, at: usize, len: usize) {
-        self.advise(at, len, libc::MADV_POPULATE_WRITE);
+        assert!(at.checked_add(len).is_some_and(|end| end <= self.len));
+        // SAFETY: the range lies inside the reservation, and its contents do not change.
+        unsafe {
+            libc::madvise(self.base.as_ptr().add(at).cast(), len, libc::MADV_POPULATE_WRITE);
+        }
     }
 }
 
