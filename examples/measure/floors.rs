@@ -8,66 +8,73 @@ use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A cache line with the message and one with a flag, looked at in a tight loop. For a message at
-/// a time.
-pub struct TwoLines(Shared<TwoLinesArea>);
+/// a time, which goes into the next of `LINES` lines.
+pub struct TwoLines<const LINES: usize>(Shared<TwoLinesArea<LINES>>);
 
 #[repr(C)]
-struct TwoLinesArea {
-    payload: Line<UnsafeCell<[u8; 64]>>,
+struct TwoLinesArea<const LINES: usize> {
+    payload: Line<[UnsafeCell<[u8; 64]>; LINES]>,
     /// How many messages were sent.
     flag: Line<AtomicU64>,
 }
 
 // SAFETY: bytes in a cell and an atomic, for which 0 is valid.
-unsafe impl Shareable for TwoLinesArea {}
+unsafe impl<const LINES: usize> Shareable for TwoLinesArea<LINES> {}
 
-pub struct TwoLinesEnd<'a> {
-    area: &'a TwoLinesArea,
+pub struct TwoLinesEnd<'a, const LINES: usize> {
+    area: &'a TwoLinesArea<LINES>,
     turn: u64,
 }
 
-impl TwoLines {
+impl<const LINES: usize> TwoLinesEnd<'_, LINES> {
+    fn line(&self) -> *mut u8 {
+        self.area.payload.0[self.turn as usize % LINES].get().cast()
+    }
+}
+
+impl<const LINES: usize> TwoLines<LINES> {
     pub fn new() -> Self {
         Self(Shared::new())
     }
 
-    fn end(&self) -> TwoLinesEnd<'_> {
+    fn end(&self) -> TwoLinesEnd<'_, LINES> {
         TwoLinesEnd { area: &self.0, turn: 0 }
     }
 }
 
-impl Channel for TwoLines {
-    type Tx<'a> = TwoLinesEnd<'a>;
-    type Rx<'a> = TwoLinesEnd<'a>;
+impl<const LINES: usize> Channel for TwoLines<LINES> {
+    type Tx<'a> = TwoLinesEnd<'a, LINES>;
+    type Rx<'a> = TwoLinesEnd<'a, LINES>;
 
-    fn sender(&self) -> TwoLinesEnd<'_> {
+    fn sender(&self) -> TwoLinesEnd<'_, LINES> {
         self.end()
     }
 
-    fn receiver(&self) -> TwoLinesEnd<'_> {
+    fn receiver(&self) -> TwoLinesEnd<'_, LINES> {
         self.end()
     }
 }
 
-impl Sender for TwoLinesEnd<'_> {
+impl<const LINES: usize> Sender for TwoLinesEnd<'_, LINES> {
     #[inline(always)]
     fn send(&mut self, message: &[u8]) {
         assert!(message.len() <= 64);
         // SAFETY: fits; the receiver is not reading, as it has answered the message before.
-        unsafe { copy(message.as_ptr(), self.area.payload.0.get().cast(), message.len()) };
+        unsafe { copy(message.as_ptr(), self.line(), message.len()) };
         self.turn += 1;
         self.area.flag.0.store(self.turn, Ordering::Release);
     }
 }
 
-impl Receiver for TwoLinesEnd<'_> {
+impl<const LINES: usize> Receiver for TwoLinesEnd<'_, LINES> {
     #[inline(always)]
     fn receive(&mut self, message: &mut [u8]) {
         assert!(message.len() <= 64);
+        let line = self.line();
         self.turn += 1;
         while self.area.flag.0.load(Ordering::Acquire) != self.turn {}
         // SAFETY: fits; the sender is not writing before it has the answer.
-        unsafe { copy(self.area.payload.0.get().cast(), message.as_mut_ptr(), message.len()) };
+        unsafe { copy(line, message.as_mut_ptr(), message.len()) };
     }
 }
 

@@ -86,9 +86,16 @@ struct Measuring {
     results: Results,
 }
 
+/// The lines of 64 KiB, which a message comes round to as in a ring of that size.
+const WALK: usize = 1024;
+/// A ring whose lines stay in the first-level cache, for round trips.
+const SMALL: usize = 4096;
+
 /// A choice of the ring's interface. The names are those of the report.
 const RUST: &str = "ring, Rust";
 const C: &str = "ring, C";
+const RUST_SMALL: &str = "ring of 4 KiB, Rust";
+const C_SMALL: &str = "ring of 4 KiB, C";
 
 impl Measuring {
     fn round(&mut self, args: &Args) {
@@ -99,13 +106,18 @@ impl Measuring {
             self.alternatives(&args.sizes);
         }
         let (rust, c) = (args.wants_via("rust"), args.wants_via("c"));
-        for (group, never_spin) in [("hot", false), ("cold", true)] {
-            let choice = Choice { capacity: args.rings[0], never_spin };
+        let trips = [
+            ("hot", false, args.rings[0], RUST, C),
+            ("hot", false, SMALL, RUST_SMALL, C_SMALL),
+            ("cold", true, args.rings[0], RUST, C),
+        ];
+        for (group, never_spin, capacity, via_rust, via_c) in trips {
+            let choice = Choice { capacity, never_spin };
             if args.wants(group) && rust {
-                self.ring_trips(RUST, choice, || RustRing::new(choice));
+                self.ring_trips(via_rust, choice, || RustRing::new(choice));
             }
             if args.wants(group) && c {
-                self.ring_trips(C, choice, || CRing::new(choice));
+                self.ring_trips(via_c, choice, || CRing::new(choice));
             }
         }
         if args.wants("throughput") {
@@ -165,8 +177,17 @@ impl Measuring {
 
     fn floors(&mut self) {
         let (cpus, effort) = (self.cpus, self.effort);
-        let lines = self.undisturbed(|| lines(cpus, effort.hot));
-        self.results.add_latency(Key { what: What::Floor, via: report::TWO_LINES }, &lines, None);
+        let still = self.undisturbed(|| lines(cpus, effort.hot));
+        self.results.add_latency(Key { what: What::Floor, via: report::TWO_LINES }, &still, None);
+        let (floor_ns, walk) = self.beside(
+            |cpus, effort| median_of(lines(cpus, effort.hot.short())),
+            |cpus, effort| {
+                let (there, back) = (TwoLines::<WALK>::new(), TwoLines::<WALK>::new());
+                round_trip(cpus, &there, &back, effort.hot)
+            },
+        );
+        let key = Key { what: What::Floor, via: report::WALK };
+        self.results.add_latency(key, &walk, Some(floor_ns));
         let copy = self.undisturbed(|| copy_floor(cpus, effort));
         self.results.add(Key { what: What::Floor, via: report::COPY }, copy, None);
         let futex = self.undisturbed(|| sleepers(cpus, effort.cold));
@@ -266,7 +287,7 @@ fn median_of(run: Run<Latency>) -> Run<f64> {
 }
 
 fn lines(cpus: Cpus, trips: Trips) -> Run<Latency> {
-    round_trip(cpus, &TwoLines::new(), &TwoLines::new(), trips)
+    round_trip(cpus, &TwoLines::<1>::new(), &TwoLines::<1>::new(), trips)
 }
 
 fn sleepers(cpus: Cpus, trips: Trips) -> Run<Latency> {

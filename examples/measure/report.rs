@@ -9,6 +9,7 @@ use std::fmt::Write;
 use std::{fs, io};
 
 pub const TWO_LINES: &str = "ping-pong of two lines";
+pub const WALK: &str = "the same, walking 64 KiB";
 pub const COPY: &str = "plain copy, per line (L)";
 pub const FUTEX: &str = "ping-pong of a futex";
 
