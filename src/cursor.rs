@@ -180,13 +180,16 @@ impl<S: Side> Cursor<S> {
     /// the data.
     #[inline(always)]
     pub(crate) fn try_acquire(&mut self, control: &Control, want: u64) -> Option<usize> {
-        // Possibly not enough: look. Really not enough: the caller waits.
         let own = self.own;
         if want > self.bound.wrapping_sub(own) {
-            match look::<S>(control, own, self.bound, self.reach) {
-                Ok(bound) if want <= bound.wrapping_sub(own) => self.bound = bound,
-                _ => return None,
+            // Possibly not enough: look. More than before it is, if it is enough now; what else
+            // `look` would check is left to the caller, who waits where it really is not enough.
+            let bound = other_bound::<S>(control, self.reach);
+            let room = bound.wrapping_sub(own);
+            if want > room || room > self.reach {
+                return None;
             }
+            self.bound = bound;
         }
         self.granted = want;
         Some((own & self.mask) as usize)
@@ -279,7 +282,7 @@ impl<S: Side> Cursor<S> {
         }
         self.granted -= n;
         self.own = self.own.wrapping_add(n);
-        // counter: pairs with the Acquire load in `look`.
+        // counter: pairs with the Acquire load in `other_bound`.
         S::own(control).store(self.own, Ordering::Release);
         true
     }
@@ -341,8 +344,14 @@ impl<S: Side> Cursor<S> {
 /// from `own` says both, wherever the counters have wrapped.
 #[inline(always)]
 fn look<S: Side>(control: &Control, own: u64, bound: u64, reach: u64) -> Result<u64> {
-    // counter: pairs with the Release store in `advance`.
-    let seen = S::other(control).load(Ordering::Acquire).wrapping_add(S::lead(reach));
+    let seen = other_bound::<S>(control, reach);
     let (room, before) = (seen.wrapping_sub(own), bound.wrapping_sub(own));
     if before <= room && room <= reach { Ok(seen) } else { Err(Status::Corrupt.into()) }
+}
+
+/// The bound that the other side's counter gives, unchecked.
+#[inline(always)]
+fn other_bound<S: Side>(control: &Control, reach: u64) -> u64 {
+    // counter: pairs with the Release store in `advance`.
+    S::other(control).load(Ordering::Acquire).wrapping_add(S::lead(reach))
 }

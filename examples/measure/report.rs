@@ -355,7 +355,7 @@ fn latencies(results: &Results) -> Option<Chart> {
         .series
         .iter()
         // The C ABI's curves would lie on those of Rust.
-        .filter(|(key, _)| key.via != crate::C)
+        .filter(|(key, _)| ![crate::C, crate::C_SMALL].contains(&key.via))
         .filter_map(|(key, series)| {
             let trips = series.trips.as_ref()?;
             let at = |rarity: f64| trips.value_at_quantile(1.0 - 1.0 / rarity).max(1) as f64;

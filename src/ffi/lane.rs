@@ -83,10 +83,10 @@ pub(super) unsafe fn acquire_some<S: End>(
 pub(super) unsafe fn advance<S: End>(ring: *mut spsc_ring, n: usize) -> spsc_status {
     // SAFETY: the caller's promise.
     let Ok(mut lane) = (unsafe { lane::<S>(ring) }) else {
-        return refuse(Status::InvalidArgument);
+        return not_advanced(ring, n);
     };
     if !lane.try_advance(n as u64) {
-        return if n == 0 { spsc_status::SPSC_OK } else { refuse(Status::Misuse) };
+        return not_advanced(ring, n);
     }
     if lane.must_attend() {
         // SAFETY: the caller's promise.
@@ -95,10 +95,15 @@ pub(super) unsafe fn advance<S: End>(ring: *mut spsc_ring, n: usize) -> spsc_sta
     spsc_status::SPSC_OK
 }
 
+/// Why nothing has moved.
 #[cold]
 #[inline(never)]
-fn refuse(status: Status) -> spsc_status {
-    guard(|| Err(status.into()))
+fn not_advanced(ring: *mut spsc_ring, n: usize) -> spsc_status {
+    guard(|| match n {
+        _ if ring.is_null() => Err(Status::InvalidArgument.into()),
+        0 => Ok(()),
+        _ => Err(Status::Misuse.into()),
+    })
 }
 
 #[cold]
