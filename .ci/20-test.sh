@@ -1,2 +1,3 @@
-# The README's test command.
+# The README's two commands.
+cargo run --release --example transfer
 cargo test
