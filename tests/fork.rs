@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Name, alone, fork, reap, slay, status, until};
+use common::{Name, alone, fork, publish, read, reap, slay, status, until};
 use spsc_shm::ffi::*;
 use spsc_shm::{Consumer, Options, Producer, Ring, RoleState, Spin, Status};
 use std::cell::Cell;
@@ -20,19 +20,6 @@ const NOW: Option<Duration> = Some(Duration::ZERO);
 
 fn ring() -> (Producer, Consumer) {
     Options::new().spin(Spin::Never).anonymous(1).unwrap().split()
-}
-
-fn publish(producer: &mut Producer, bytes: &[u8]) {
-    let mut grant = producer.claim(bytes.len(), FOREVER).unwrap();
-    grant.copy_from_slice(bytes);
-    grant.publish_all();
-}
-
-fn read(consumer: &mut Consumer, n: usize) -> Vec<u8> {
-    let grant = consumer.peek(n, FOREVER).unwrap();
-    let bytes = grant.to_vec();
-    grant.release_all();
-    bytes
 }
 
 /// What one process waits for, and another tells or ends without telling.

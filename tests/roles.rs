@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{HEAD, Name, Process, TAIL, object, set_counters, status, until, watchdog};
+use common::{
+    HEAD, Name, Process, TAIL, object, publish, read, set_counters, status, until, watchdog,
+};
 use spsc_shm::{Consumer, Options, Producer, Ring, RoleState, Spin, Status};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -64,19 +66,6 @@ fn child_process() {
 
 fn ring(name: &Name) -> (Producer, Consumer) {
     Options::new().spin(Spin::Never).create(name, 1).unwrap().split()
-}
-
-fn publish(producer: &mut Producer, bytes: &[u8]) {
-    let mut grant = producer.claim(bytes.len(), NOW).unwrap();
-    grant.copy_from_slice(bytes);
-    grant.publish_all();
-}
-
-fn read(consumer: &mut Consumer, n: usize) -> Vec<u8> {
-    let grant = consumer.peek(n, FOREVER).unwrap();
-    let bytes = grant.to_vec();
-    grant.release_all();
-    bytes
 }
 
 /// A process that does `task`, once it has got so far that `published` bytes are in the ring.

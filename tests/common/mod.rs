@@ -6,7 +6,7 @@ mod name;
 
 #[allow(unused_imports, reason = "not every test names its ring")]
 pub use name::RingName as Name;
-use spsc_shm::{Result, Ring, Status};
+use spsc_shm::{Consumer, Producer, Result, Ring, Status};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
@@ -182,4 +182,19 @@ pub fn slay(pid: libc::pid_t) {
     // SAFETY: the child was not waited for yet: the number is its own.
     unsafe { libc::kill(pid, libc::SIGKILL) };
     reap(pid);
+}
+
+/// Publishes bytes, for which there must be room soon.
+pub fn publish(producer: &mut Producer, bytes: &[u8]) {
+    let mut grant = producer.claim(bytes.len(), None).unwrap();
+    grant.copy_from_slice(bytes);
+    grant.publish_all();
+}
+
+/// Reads `n` bytes, once they are there.
+pub fn read(consumer: &mut Consumer, n: usize) -> Vec<u8> {
+    let grant = consumer.peek(n, None).unwrap();
+    let bytes = grant.to_vec();
+    grant.release_all();
+    bytes
 }
