@@ -125,6 +125,19 @@ fn status(result: Result<()>) -> Option<Status> {
     result.err().map(crate::status::Error::status)
 }
 
+/// A new ring and its two ends.
+fn ends(capacity: usize) -> (Arc<Ring>, End<Tx>, End<Rx>) {
+    let ring = Ring::new(capacity);
+    let (producer, consumer) = (ring.end(), ring.end());
+    (ring, producer, consumer)
+}
+
+/// Another thread that calls `wakeup_all` once.
+fn call_wakeup_all(ring: &Arc<Ring>) -> thread::JoinHandle<()> {
+    let ring = Arc::clone(ring);
+    thread::spawn(move || park::interrupt_all(&ring.control))
+}
+
 fn check_with(barriers: Barriers, model: impl Fn() + Send + Sync + 'static) {
     barriers.set();
     let sleeps_before = sys::sleeps();
@@ -139,16 +152,14 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
 }
 
 fn a_consumer_waits_on_an_empty_ring() {
-    let ring = Ring::new(1);
-    let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+    let (_, mut producer, mut consumer) = ends(1);
     let sending = thread::spawn(move || producer.send(1).unwrap());
     consumer.receive(1).unwrap();
     sending.join().unwrap();
 }
 
 fn a_producer_waits_on_a_full_ring() {
-    let ring = Ring::new(1);
-    let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+    let (_, mut producer, mut consumer) = ends(1);
     producer.send(1).unwrap();
     let receiving = thread::spawn(move || consumer.receive(1).unwrap());
     producer.send(1).unwrap();
@@ -202,8 +213,7 @@ fn a_waker_that_is_not_registered_fences_by_itself() {
 #[test]
 fn both_sides_take_turns_in_parking() {
     check(|| {
-        let ring = Ring::new(1);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (_, mut producer, mut consumer) = ends(1);
         let sending = thread::spawn(move || (0..3).for_each(|_| producer.send(1).unwrap()));
         (0..3).for_each(|_| consumer.receive(1).unwrap());
         sending.join().unwrap();
@@ -213,8 +223,7 @@ fn both_sides_take_turns_in_parking() {
 #[test]
 fn messages_may_be_read_in_other_sizes_than_they_were_written_in() {
     check(|| {
-        let ring = Ring::new(4);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (_, mut producer, mut consumer) = ends(4);
         let sending =
             thread::spawn(move || [2, 1, 2].into_iter().for_each(|n| producer.send(n).unwrap()));
         [1, 4].into_iter().for_each(|n| consumer.receive(n).unwrap());
@@ -225,8 +234,7 @@ fn messages_may_be_read_in_other_sizes_than_they_were_written_in() {
 #[test]
 fn a_wait_for_several_bytes_ends_when_the_last_is_published() {
     check(|| {
-        let ring = Ring::new(4);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (_, mut producer, mut consumer) = ends(4);
         let sending = thread::spawn(move || (0..3).for_each(|_| producer.send(1).unwrap()));
         consumer.receive(3).unwrap();
         sending.join().unwrap();
@@ -236,8 +244,7 @@ fn a_wait_for_several_bytes_ends_when_the_last_is_published() {
 #[test]
 fn a_wait_for_several_bytes_of_space_ends_when_the_last_is_released() {
     check(|| {
-        let ring = Ring::new(2);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (_, mut producer, mut consumer) = ends(2);
         producer.send(2).unwrap();
         let receiving = thread::spawn(move || (0..2).for_each(|_| consumer.receive(1).unwrap()));
         producer.send(2).unwrap();
@@ -248,8 +255,7 @@ fn a_wait_for_several_bytes_of_space_ends_when_the_last_is_released() {
 #[test]
 fn a_new_wait_for_less_is_not_judged_by_the_last_one() {
     check(|| {
-        let ring = Ring::new(2);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (ring, mut producer, mut consumer) = ends(2);
         let control = Arc::clone(&ring);
         let sending = thread::spawn(move || {
             park::interrupt_all(&control.control);
@@ -277,11 +283,9 @@ fn collect(n: u64, mut take_one: impl FnMut() -> Result<()>) {
 #[test]
 fn an_interruption_and_data_that_race_are_both_received_once() {
     check(|| {
-        let ring = Ring::new(1);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (ring, mut producer, mut consumer) = ends(1);
         let sending = thread::spawn(move || producer.send(1).unwrap());
-        let control = Arc::clone(&ring);
-        let calling = thread::spawn(move || park::interrupt_all(&control.control));
+        let calling = call_wakeup_all(&ring);
         collect(1, || consumer.receive(1));
         sending.join().unwrap();
         calling.join().unwrap();
@@ -291,8 +295,7 @@ fn an_interruption_and_data_that_race_are_both_received_once() {
 #[test]
 fn data_that_is_there_comes_before_an_interruption() {
     check(|| {
-        let ring = Ring::new(1);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (ring, mut producer, mut consumer) = ends(1);
         let control = Arc::clone(&ring);
         let sending = thread::spawn(move || {
             producer.send(1).unwrap();
@@ -307,15 +310,13 @@ fn data_that_is_there_comes_before_an_interruption() {
 #[test]
 fn an_interruption_reaches_both_sides_while_both_wait() {
     check(|| {
-        let ring = Ring::new(2);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (ring, mut producer, mut consumer) = ends(2);
         producer.send(1).unwrap();
         // One byte there and one free: either side wants two, and nobody will move.
         let receiving = thread::spawn(move || {
             assert_eq!(status(consumer.receive(2)), Some(Status::Interrupted));
         });
-        let control = Arc::clone(&ring);
-        let calling = thread::spawn(move || park::interrupt_all(&control.control));
+        let calling = call_wakeup_all(&ring);
         assert_eq!(status(producer.send(2)), Some(Status::Interrupted));
         receiving.join().unwrap();
         calling.join().unwrap();
@@ -325,8 +326,7 @@ fn an_interruption_reaches_both_sides_while_both_wait() {
 #[test]
 fn two_interruptions_end_one_wait_or_two_and_no_third() {
     check(|| {
-        let ring = Ring::new(1);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (ring, mut producer, mut consumer) = ends(1);
         let control = Arc::clone(&ring);
         let sending = thread::spawn(move || {
             park::interrupt_all(&control.control);
@@ -346,8 +346,7 @@ fn two_interruptions_end_one_wait_or_two_and_no_third() {
 #[test]
 fn a_close_that_races_a_park_gives_the_data_first_and_then_the_end() {
     check(|| {
-        let ring = Ring::new(2);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (_, mut producer, mut consumer) = ends(2);
         let sending = thread::spawn(move || {
             producer.send(1).unwrap();
             producer.close();
@@ -361,8 +360,7 @@ fn a_close_that_races_a_park_gives_the_data_first_and_then_the_end() {
 #[test]
 fn a_close_ends_a_wait_for_more_than_was_published() {
     check(|| {
-        let ring = Ring::new(2);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (_, mut producer, mut consumer) = ends(2);
         let sending = thread::spawn(move || {
             producer.send(1).unwrap();
             producer.close();
@@ -376,8 +374,7 @@ fn a_close_ends_a_wait_for_more_than_was_published() {
 #[test]
 fn a_consumer_that_closes_leaves_its_space_first_and_then_the_end() {
     check(|| {
-        let ring = Ring::new(1);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (_, mut producer, mut consumer) = ends(1);
         producer.send(1).unwrap();
         let receiving = thread::spawn(move || {
             consumer.receive(1).unwrap();
@@ -394,8 +391,7 @@ fn the_end_of_the_stream_does_not_overtake_its_last_byte_on_a_busy_ring() {
     // Nobody sleeps here, and so nothing but Release and Acquire keeps the order.
     Barriers { light: false, heavy: false, ..Barriers::BOTH }.set();
     loom::model(|| {
-        let ring = Ring::new(1);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (ring, mut producer, mut consumer) = ends(1);
         let sending = thread::spawn(move || {
             producer.send(1).unwrap();
             producer.close();
@@ -421,8 +417,7 @@ fn across_the_gap(peer: JoinHandle<()>, mut one: impl FnMut() -> Result<()>) {
 #[test]
 fn a_second_producer_goes_on_where_the_first_closed() {
     check(|| {
-        let ring = Ring::new(1);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (_, mut producer, mut consumer) = ends(1);
         producer.send(1).unwrap();
         let sending = thread::spawn(move || producer.successor().send(1).unwrap());
         consumer.receive(1).unwrap();
@@ -433,8 +428,7 @@ fn a_second_producer_goes_on_where_the_first_closed() {
 #[test]
 fn a_second_consumer_goes_on_where_the_first_closed() {
     check(|| {
-        let ring = Ring::new(1);
-        let (mut producer, mut consumer) = (ring.end::<Tx>(), ring.end::<Rx>());
+        let (_, mut producer, mut consumer) = ends(1);
         let receiving = thread::spawn(move || {
             consumer.receive(1).unwrap();
             consumer.successor().receive(1).unwrap();
