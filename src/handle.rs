@@ -32,6 +32,17 @@ pub(crate) struct Half<S> {
     cursor: Cursor<S>,
 }
 
+impl<S: Side> Half<S> {
+    fn new(segment: &Segment) -> Self {
+        let control = segment.control();
+        Self {
+            control: control.into(),
+            data: segment.data(),
+            cursor: Cursor::new(control, segment.capacity(), segment.spin_ns()),
+        }
+    }
+}
+
 /// Where a handle keeps what belongs to one side.
 pub(crate) trait End: Side + Sized {
     /// Its half.
@@ -117,19 +128,9 @@ impl Handle {
 
     fn new(segment: Segment) -> Result<Self> {
         let locks = FileLocks::new(segment.file())?;
-        let (capacity, spin_ns) = (segment.capacity(), segment.spin_ns());
-        let control = segment.control();
         Ok(Self {
-            producer: Line(UnsafeCell::new(Half {
-                cursor: Cursor::new(control, capacity, spin_ns),
-                control: control.into(),
-                data: segment.data(),
-            })),
-            consumer: Line(UnsafeCell::new(Half {
-                cursor: Cursor::new(control, capacity, spin_ns),
-                control: control.into(),
-                data: segment.data(),
-            })),
+            producer: Line(UnsafeCell::new(Half::new(&segment))),
+            consumer: Line(UnsafeCell::new(Half::new(&segment))),
             producer_tally: Tally::default(),
             consumer_tally: Tally::default(),
             segment,

@@ -223,8 +223,8 @@ impl Waiter {
             return Ok(());
         }
         let may_spin = self.spin.is_wanted() && may_spin(self.only_cpu, wait);
-        // Most waits of a busy ring end here, before the clock has been looked at. That takes some
-        // microseconds at most: a wait that is to be shorter begins with the clock.
+        // Most waits of a busy ring end here, before the clock has been looked at. A wait that is to
+        // be shorter than that may take begins with the clock.
         if may_spin && wait.timeout_ns > BRIEF_NS {
             self.pace.pause();
             if self.spin.briefly(met)? {
@@ -234,7 +234,7 @@ impl Waiter {
         let start = clock::now();
         let deadline = start.saturating_add(wait.timeout_ns);
         let disturbed = || {
-            interrupted(wait, self.seen_interrupts)
+            unanswered(wait, self.seen_interrupts).is_some()
                 || role::is_closed(wait.control, wait.role.other())
         };
         if may_spin && self.spin.until(start, deadline, disturbed, met)? {
@@ -286,9 +286,7 @@ impl Waiter {
         if met()? || self.ended(wait, met, now)? {
             return Ok(None);
         }
-        // Acquire: whoever sees the call sees what its caller published before it.
-        let interrupts = wait.control.interrupts.load(Ordering::Acquire);
-        if interrupts != self.seen_interrupts {
+        if let Some(interrupts) = unanswered(wait, self.seen_interrupts) {
             if met()? {
                 return Ok(None);
             }
@@ -334,9 +332,11 @@ impl Waiter {
     }
 }
 
-/// Whether `wakeup_all` was called since this side last answered a call.
-fn interrupted(wait: &Wait<'_>, seen: u32) -> bool {
-    wait.control.interrupts.load(Ordering::Acquire) != seen
+/// The number of calls of `wakeup_all`, if this side has answered fewer: `seen`.
+fn unanswered(wait: &Wait<'_>, seen: u32) -> Option<u32> {
+    // Acquire: whoever sees the call sees what its caller published before it.
+    let calls = wait.control.interrupts.load(Ordering::Acquire);
+    (calls != seen).then_some(calls)
 }
 
 /// Whether spinning leaves the other side a CPU to run on: a side that may run on one CPU only

@@ -50,14 +50,7 @@ impl Options {
     /// Mode 0600, no replacing, no prefaulting, adaptive spinning.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            choices: Choices {
-                mode: 0o600,
-                replace_stale: false,
-                prefault: false,
-                spin_ns: SPIN_ADAPTIVE,
-            },
-        }
+        Self { choices: Choices::DEFAULT }
     }
 
     /// Permission bits of a named ring's object, less the process's umask; what is beyond 0777 is

@@ -12,6 +12,7 @@
 
 use crate::layout::{Control, MAGIC, VERSION, VERSION_MAJOR};
 use crate::role::claim_stale;
+use crate::spin::SPIN_ADAPTIVE;
 use crate::status::{Result, Status};
 use crate::sys::memory::{Reservation, page_size, total_memory};
 use crate::sys::{clock, file};
@@ -33,6 +34,12 @@ pub(crate) struct Choices {
     pub prefault: bool,
     /// How long a wait may spin, on either side.
     pub spin_ns: u64,
+}
+
+impl Choices {
+    /// What is chosen where nothing is said.
+    pub(crate) const DEFAULT: Self =
+        Self { mode: 0o600, replace_stale: false, prefault: false, spin_ns: SPIN_ADAPTIVE };
 }
 
 /// The numbers of a ring, copied out of the control block and checked: from then on no pointer is

@@ -15,7 +15,8 @@ const FLOOR_NS: u64 = 2_000;
 const LIMIT_NS: u64 = 100_000_000;
 /// Looks before the first look at the clock.
 const BRIEF: u32 = 1024;
-/// What they may take, with the pauses before them, where every look is a cache miss.
+/// What they and the pauses before them may take at most: some microseconds, but where every look
+/// is a cache miss.
 pub(crate) const BRIEF_NS: u64 = 100_000;
 /// Looks between two looks at the clock.
 const LOOKS: u32 = 16;

@@ -1,9 +1,7 @@
 //! Making, opening, handing over and closing rings.
 
 use super::guard::{bytes, guard, guard_or, handle, place};
-use super::types::{
-    SPSC_PREFAULT, SPSC_REPLACE_STALE, SPSC_SPIN_ADAPTIVE, spsc_options, spsc_ring, spsc_status,
-};
+use super::types::{SPSC_PREFAULT, SPSC_REPLACE_STALE, spsc_options, spsc_ring, spsc_status};
 use crate::handle::Handle;
 use crate::segment::{Choices, Segment};
 use crate::status::{Result, Status};
@@ -16,9 +14,9 @@ const NO_DESCRIPTOR: c_int = -1;
 
 static DEFAULTS: spsc_options = spsc_options {
     struct_size: size_of::<spsc_options>(),
-    mode: 0o600,
+    mode: Choices::DEFAULT.mode,
     flags: 0,
-    spin_ns: SPSC_SPIN_ADAPTIVE,
+    spin_ns: Choices::DEFAULT.spin_ns,
 };
 
 fn choices(options: &spsc_options) -> Result<Choices> {
@@ -176,7 +174,7 @@ pub unsafe extern "C" fn spsc_create_anonymous(
     guard(|| {
         // SAFETY: a caller passes NULL or a place for a handle.
         let out = unsafe { place(out_ring)? };
-        hand_out(out, Handle::create_anonymous(min_capacity as u64, &choices(&DEFAULTS)?)?);
+        hand_out(out, Handle::create_anonymous(min_capacity as u64, &Choices::DEFAULT)?);
         Ok(())
     })
 }

@@ -3,6 +3,7 @@
 
 use crate::handle::{Handle, RoleState, RoleStats, Stats};
 use crate::status::Status;
+use static_assertions::const_assert_eq;
 
 /// An open ring, or one process's handle on it.
 ///
@@ -103,6 +104,10 @@ pub const SPSC_WAIT_FOREVER: u64 = u64::MAX;
 
 /// A spin_ns that leaves the time to the library: as long as recent waits suggest, at most 50 µs.
 pub const SPSC_SPIN_ADAPTIVE: u64 = u64::MAX;
+
+// The header's numbers have to stand here; they are those of the library.
+const_assert_eq!(SPSC_WAIT_FOREVER, crate::park::FOREVER);
+const_assert_eq!(SPSC_SPIN_ADAPTIVE, crate::spin::SPIN_ADAPTIVE);
 
 /// Flag of spsc_options: if a ring of the same name has no live producer, no live consumer, and no
 /// live creator, replace it. A ring in use is never replaced, nor an object that is no ring:
