@@ -38,7 +38,6 @@ static spscgo_grant spscgo_wait(spsc_ring *ring, int op, size_t n, uint64_t time
 {
 	spscgo_grant grant = {NULL, n, SPSC_ERR_PANIC, 0};
 	const void *peeked = NULL;
-	errno = 0;
 	switch (op) {
 	case SPSCGO_CLAIM:
 		grant.status = spsc_claim(ring, n, timeout_ns, &grant.data);
@@ -82,7 +81,6 @@ static spscgo_opened spscgo_create(const char *name, size_t min_capacity, uint32
 	options.mode = mode;
 	options.flags = flags;
 	options.spin_ns = spin_ns;
-	errno = 0;
 	spsc_status status = spsc_create_with(name, min_capacity, &options, &ring);
 	return spscgo_result(status, ring);
 }
@@ -90,7 +88,6 @@ static spscgo_opened spscgo_create(const char *name, size_t min_capacity, uint32
 static spscgo_opened spscgo_create_anonymous(size_t min_capacity)
 {
 	spsc_ring *ring = NULL;
-	errno = 0;
 	spsc_status status = spsc_create_anonymous(min_capacity, &ring);
 	return spscgo_result(status, ring);
 }
@@ -98,7 +95,6 @@ static spscgo_opened spscgo_create_anonymous(size_t min_capacity)
 static spscgo_opened spscgo_connect(const char *name, uint64_t timeout_ns)
 {
 	spsc_ring *ring = NULL;
-	errno = 0;
 	spsc_status status = spsc_connect_timeout(name, timeout_ns, &ring);
 	return spscgo_result(status, ring);
 }
@@ -106,14 +102,12 @@ static spscgo_opened spscgo_connect(const char *name, uint64_t timeout_ns)
 static spscgo_opened spscgo_connect_fd(int fd)
 {
 	spsc_ring *ring = NULL;
-	errno = 0;
 	spsc_status status = spsc_connect_fd(fd, &ring);
 	return spscgo_result(status, ring);
 }
 
 static spscgo_opened spscgo_unlink(const char *name)
 {
-	errno = 0;
 	spsc_status status = spsc_unlink(name);
 	return spscgo_result(status, NULL);
 }
