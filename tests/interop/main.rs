@@ -206,6 +206,11 @@ fn check_document(matrix: &str) {
         "docs/INTEROP.md is out of date; refresh it with\n  \
          SPSC_UPDATE_INTEROP=1 cargo test --test interop -- --ignored"
     );
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    assert!(
+        std::fs::read_to_string(readme).unwrap_or_default().contains(matrix.trim()),
+        "the README shows another matrix than docs/INTEROP.md"
+    );
 }
 
 #[test]
