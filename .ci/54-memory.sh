@@ -19,20 +19,18 @@ cc -std=c11 -Wall -Wextra -Werror -g -Iinclude tests/memcheck.c target/debug/lib
     -lpthread -ldl -lm -o target/memcheck/memcheck
 memcheck target/memcheck/memcheck
 
-if [[ -e c_tests/CMakeLists.txt ]]; then
-    need_package cmake cmake
-    need_package jq jq
-    cmake -S c_tests -B target/memcheck/c_tests -DCMAKE_BUILD_TYPE=Debug \
-        -DSPSC_SHM_LIBRARY="$PWD/target/debug/libspsc_shm.a"
-    cmake --build target/memcheck/c_tests --parallel 2
-    # Without test_open: valgrind keeps descriptors of its own, and refuses the limit that it sets.
-    ctest --test-dir target/memcheck/c_tests --exclude-regex '^test_open' --show-only=json-v1 |
-        jq -r '.tests[].command | @sh' |
-        while read -r command; do
-            echo "memcheck: $command"
-            # A script's own shell leaks; what it starts is checked for all else.
-            leaks=definite
-            [[ $command != *.sh* ]] || leaks=none
-            eval "memcheck --trace-children=yes --errors-for-leak-kinds=$leaks $command" </dev/null
-        done
-fi
+need_package cmake cmake
+need_package jq jq
+cmake -S c_tests -B target/memcheck/c_tests -DCMAKE_BUILD_TYPE=Debug \
+    -DSPSC_SHM_LIBRARY="$PWD/target/debug/libspsc_shm.a"
+cmake --build target/memcheck/c_tests --parallel 2
+# Without test_open: valgrind keeps descriptors of its own, and refuses the limit that it sets.
+ctest --test-dir target/memcheck/c_tests --exclude-regex '^test_open' --show-only=json-v1 |
+    jq -r '.tests[].command | @sh' |
+    while read -r command; do
+        echo "memcheck: $command"
+        # A script's own shell leaks; what it starts is checked for all else.
+        leaks=definite
+        [[ $command != *.sh* ]] || leaks=none
+        eval "memcheck --trace-children=yes --errors-for-leak-kinds=$leaks $command" </dev/null
+    done
