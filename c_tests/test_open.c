@@ -71,7 +71,7 @@ static void bad_names_are_refused_by_every_function(void)
     const char *names[] = {"", "/", "//", "a/b", "/a/b", "a/", "//a", ".", "..", "/.", "/..",
         "../a", long_name, long_name_with_slash};
     spsc_options options;
-    OK(spsc_options_init(&options));
+    OK(spsc_options_init(&options, sizeof options));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *name = names[i];
         CHECK_FAILS(ring, spsc_create(name, 1, &ring), SPSC_ERR_INVALID_NAME);
@@ -146,7 +146,7 @@ static void options_are_checked_and_used(void)
     const char *name = new_name();
     spsc_options options;
     memset(&options, 0xff, sizeof options);
-    OK(spsc_options_init(&options));
+    OK(spsc_options_init(&options, sizeof options));
     CHECK(options.struct_size == sizeof options);
     CHECK(options.mode == 0600 && options.flags == 0 && options.spin_ns == SPSC_SPIN_ADAPTIVE);
 
@@ -193,7 +193,7 @@ static void a_stale_ring_is_replaced_if_asked(void)
 {
     const char *name = new_name();
     spsc_options options;
-    OK(spsc_options_init(&options));
+    OK(spsc_options_init(&options, sizeof options));
     options.flags = SPSC_REPLACE_STALE;
 
     spsc_ring *old = new_ring(name, 1);

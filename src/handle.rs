@@ -180,18 +180,33 @@ impl Handle {
         self.segment.file()
     }
 
+    /// The same, where it can do no harm: the object's size is sealed.
+    pub(crate) fn sealed_file(&self) -> Option<BorrowedFd<'_>> {
+        self.segment.is_sealed().then(|| self.file())
+    }
+
     /// Ends the current or next wait of both sides, once.
     pub(crate) fn wakeup_all(&self) {
         park::interrupt_all(self.segment.control());
     }
 
+    /// Ends the current or next wait of one side of this handle, once.
+    pub(crate) fn interrupt<S: End>(&self) {
+        park::interrupt(S::park(self.segment.control()), S::tally(self));
+    }
+
+    /// Takes back an interrupt that no wait has answered.
+    pub(crate) fn clear_interrupt<S: End>(&self) {
+        S::tally(self).interrupted.store(0, Ordering::Relaxed);
+    }
+
     /// What can be seen of the ring from outside.
     pub(crate) fn stats(&self) -> Stats {
-        let (tail, available) = self.counters();
+        let (released, available) = self.counters();
         Stats {
             capacity: self.capacity(),
-            head: tail.wrapping_add(available),
-            tail,
+            published: released.wrapping_add(available),
+            released,
             available,
             producer: self.role_stats::<Tx>(),
             consumer: self.role_stats::<Rx>(),
@@ -336,13 +351,14 @@ impl<S: Side> Lane<'_, S> {
 
 /// What can be seen of a ring from outside, at one moment or nearly so.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Stats {
     /// Bytes of data that the ring holds at most.
     pub capacity: u64,
     /// Bytes ever published, modulo 2^64.
-    pub head: u64,
+    pub published: u64,
     /// Bytes ever released, modulo 2^64.
-    pub tail: u64,
+    pub released: u64,
     /// Bytes published and not yet released.
     pub available: u64,
     /// The side that writes.
@@ -353,6 +369,7 @@ pub struct Stats {
 
 /// What can be seen of one side.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct RoleStats {
     /// Who has the role.
     pub state: RoleState,
@@ -367,12 +384,13 @@ pub struct RoleStats {
     pub parks: u64,
     /// Times that this handle woke the other side.
     pub wakes: u64,
-    /// Waits of this handle that `wakeup_all` ended.
+    /// Waits of this handle that `wakeup_all` or an interrupt ended.
     pub interruptions: u64,
 }
 
 /// Who has a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RoleState {
     /// Nobody ever had.
     Never = 0,

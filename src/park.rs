@@ -69,7 +69,7 @@ use crate::pace::Pace;
 use crate::role::{self, Locks, Role};
 use crate::spin::{BRIEF_NS, Spinner};
 use crate::status::{Result, Status};
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::sys::{barrier, clock, cpu, futex};
 
 /// A `timeout_ns` without limit.
@@ -122,7 +122,14 @@ pub(crate) fn rouse(word: &ParkWord) {
     }
 }
 
-/// Ends the current or the next wait of both sides, once.
+/// Ends the current or the next wait of one side of one handle, once. Async-signal-safe.
+pub(crate) fn interrupt(word: &ParkWord, tally: &Tally) {
+    // Release: whoever answers sees what the caller did before. park: the fence in `rouse` follows.
+    tally.interrupted.store(1, Ordering::Release);
+    rouse(word);
+}
+
+/// Ends the current or the next wait of both sides, once. Async-signal-safe.
 pub(crate) fn interrupt_all(control: &Control) {
     control.interrupts.fetch_add(1, Ordering::Release);
     rouse(&control.producer_park);
@@ -136,8 +143,18 @@ pub(crate) struct Tally {
     pub parks: Count,
     /// Times it woke the other side.
     pub wakes: Count,
-    /// Waits that `wakeup_all` ended.
+    /// Waits that `wakeup_all` or `interrupt` ended.
     pub interruptions: Count,
+    /// Not 0 while an `interrupt` of this side waits for its answer. Any thread sets it.
+    pub interrupted: AtomicU32,
+}
+
+impl Tally {
+    /// Answers an `interrupt`, if there is one.
+    fn answer(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed) != 0
+            && self.interrupted.swap(0, Ordering::Acquire) != 0
+    }
 }
 
 /// A number that one thread counts up and any may read.
@@ -234,7 +251,8 @@ impl Waiter {
         let start = clock::now();
         let deadline = start.saturating_add(wait.timeout_ns);
         let disturbed = || {
-            unanswered(wait, self.seen_interrupts).is_some()
+            wait.tally.interrupted.load(Ordering::Relaxed) != 0
+                || unanswered(wait, self.seen_interrupts).is_some()
                 || role::is_closed(wait.control, wait.role.other())
         };
         if may_spin && self.spin.until(start, deadline, disturbed, met)? {
@@ -291,6 +309,13 @@ impl Waiter {
                 return Ok(None);
             }
             self.seen_interrupts = interrupts;
+            wait.tally.interruptions.add();
+            return Err(Status::Interrupted.into());
+        }
+        if wait.tally.answer() {
+            if met()? {
+                return Ok(None);
+            }
             wait.tally.interruptions.add();
             return Err(Status::Interrupted.into());
         }

@@ -1,18 +1,18 @@
 //! The safe Rust interface: [`Ring`], and its two ends [`Producer`] and [`Consumer`].
 
 use crate::cursor::{Rx, Tx};
+use crate::grant::{ReadGrant, WriteGrant};
 use crate::handle::{Handle, Lane, Stats};
 use crate::park::FOREVER;
+use crate::role::Role;
 use crate::segment::{Choices, Segment};
 use crate::spin::SPIN_ADAPTIVE;
 use crate::status::{Result, Status};
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::{self, BufRead, Read, Write};
-use std::ops::{Deref, DerefMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,7 +137,8 @@ impl Ring {
         Options::new().create(name, min_capacity)
     }
 
-    /// Makes a ring without a name: pass its descriptor ([`AsFd`]) to the other process. Its size
+    /// Makes a ring without a name: pass its descriptor ([`sealed_fd`](Self::sealed_fd)) to the
+    /// other process. Its size
     /// is sealed, so that no other process can cut it short under a mapping.
     ///
     /// # Errors
@@ -222,6 +223,14 @@ impl Ring {
         self.handle.wakeup_all();
     }
 
+    /// The descriptor of a ring without a name, to hand to another process for
+    /// [`connect_fd`](Self::connect_fd); it stays the ring's. `None` for a named ring: through its
+    /// descriptor the object could be cut short, and the next access would end the process.
+    #[must_use]
+    pub fn sealed_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.handle.sealed_file()
+    }
+
     /// What can be seen of the ring from outside.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -229,10 +238,11 @@ impl Ring {
     }
 }
 
-impl AsFd for Ring {
-    /// The descriptor to hand to another process; it stays the ring's.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.handle.file()
+impl AsRawFd for Ring {
+    /// The number of the descriptor of the ring's memory, which stays the ring's. Only
+    /// [`sealed_fd`](Ring::sealed_fd) lends the descriptor itself.
+    fn as_raw_fd(&self) -> RawFd {
+        self.handle.file().as_raw_fd()
     }
 }
 
@@ -261,6 +271,12 @@ impl Producer {
         &self.ring
     }
 
+    /// What ends this end's waits from another thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter { ring: Arc::clone(&self.ring), side: Role::Producer }
+    }
+
     /// Waits until `want` bytes are free and grants them, contiguous. `None` waits for ever.
     ///
     /// # Errors
@@ -272,7 +288,7 @@ impl Producer {
     pub fn claim(&mut self, want: usize, timeout: Option<Duration>) -> Result<WriteGrant<'_>> {
         let mut lane = self.lane();
         let data = lane.acquire(want as u64, nanoseconds(timeout))?;
-        Ok(WriteGrant { lane, data, len: want })
+        Ok(WriteGrant::new(lane, data, want))
     }
 
     /// Waits until `min` bytes are free and grants all that are.
@@ -283,7 +299,7 @@ impl Producer {
     pub fn claim_some(&mut self, min: usize, timeout: Option<Duration>) -> Result<WriteGrant<'_>> {
         let mut lane = self.lane();
         let (data, len) = lane.acquire_some(min as u64, nanoseconds(timeout))?;
-        Ok(WriteGrant { lane, data, len: len as usize })
+        Ok(WriteGrant::new(lane, data, len as usize))
     }
 
     /// Waits until `need` bytes are free.
@@ -308,8 +324,7 @@ impl Write for Producer {
             return Ok(0);
         }
         let mut grant = self.claim_some(1, None)?;
-        let n = grant.len().min(buf.len());
-        grant[..n].copy_from_slice(&buf[..n]);
+        let n = grant.write(buf)?;
         grant.publish(n)?;
         Ok(n)
     }
@@ -339,6 +354,12 @@ impl Consumer {
         &self.ring
     }
 
+    /// What ends this end's waits from another thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter { ring: Arc::clone(&self.ring), side: Role::Consumer }
+    }
+
     /// Waits until `want` bytes are there and grants them, contiguous. `None` waits for ever.
     ///
     /// # Errors
@@ -347,7 +368,7 @@ impl Consumer {
     pub fn peek(&mut self, want: usize, timeout: Option<Duration>) -> Result<ReadGrant<'_>> {
         let mut lane = self.lane();
         let data = lane.acquire(want as u64, nanoseconds(timeout))?;
-        Ok(ReadGrant { lane, data, len: want })
+        Ok(ReadGrant::new(lane, data, want))
     }
 
     /// Waits until `min` bytes are there and grants all that are.
@@ -358,7 +379,7 @@ impl Consumer {
     pub fn peek_some(&mut self, min: usize, timeout: Option<Duration>) -> Result<ReadGrant<'_>> {
         let mut lane = self.lane();
         let (data, len) = lane.acquire_some(min as u64, nanoseconds(timeout))?;
-        Ok(ReadGrant { lane, data, len: len as usize })
+        Ok(ReadGrant::new(lane, data, len as usize))
     }
 
     /// Waits until `need` bytes are there.
@@ -367,15 +388,6 @@ impl Consumer {
     /// As [`Producer::claim`].
     pub fn wait_for_data(&mut self, need: usize, timeout: Option<Duration>) -> Result<()> {
         self.lane().wait_for(need as u64, nanoseconds(timeout))
-    }
-
-    /// All that is there, once there is any; nothing at the end of the stream.
-    fn next_bytes(&mut self) -> io::Result<Option<ReadGrant<'_>>> {
-        match self.peek_some(1, None) {
-            Ok(grant) => Ok(Some(grant)),
-            Err(error) if error.status() == Status::Closed => Ok(None),
-            Err(error) => Err(error.into()),
-        }
     }
 }
 
@@ -391,129 +403,49 @@ impl Read for Consumer {
         if buf.is_empty() {
             return Ok(0);
         }
-        let Some(grant) = self.next_bytes()? else { return Ok(0) };
-        let n = grant.len().min(buf.len());
-        buf[..n].copy_from_slice(&grant[..n]);
+        let mut grant = match self.peek_some(1, None) {
+            Err(error) if error.status() == Status::Closed => return Ok(0),
+            granted => granted?,
+        };
+        let n = grant.read(buf)?;
         grant.release(n)?;
         Ok(n)
     }
 }
 
-impl BufRead for Consumer {
-    /// The bytes that are there, in place.
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        Ok(self.next_bytes()?.map_or(&[], ReadGrant::into_slice))
-    }
-
-    /// Releases bytes of the last `fill_buf`.
-    ///
-    /// # Panics
-    /// If `n` is more than that returned.
-    fn consume(&mut self, n: usize) {
-        self.lane().advance(n as u64).expect("consume() of more than fill_buf() returned");
-    }
-}
-
-/// Free bytes to write into. Dropped without [`publish`](Self::publish), nothing is sent.
+/// Ends the waits of one end of a ring, from any thread.
 ///
-/// The memory is shared: the other process can write there at any time, though one that keeps to
-/// the protocol does not.
-pub struct WriteGrant<'a> {
-    lane: Lane<'a, Tx>,
-    data: NonNull<u8>,
-    len: usize,
+/// ```
+/// use spsc_shm::{Ring, Status};
+/// let mut consumer = Ring::anonymous(4096)?.into_consumer();
+/// let interrupter = consumer.interrupter();
+/// let thread = std::thread::spawn(move || interrupter.interrupt());
+/// let ended = consumer.peek(1, None).map(|_| ()).unwrap_err(); // would wait for ever
+/// assert_eq!(ended.status(), Status::Interrupted);
+/// # thread.join().unwrap();
+/// # Ok::<(), spsc_shm::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Interrupter {
+    ring: Arc<Ring>,
+    side: Role,
 }
 
-impl WriteGrant<'_> {
-    /// Makes the first `n` bytes visible to the consumer.
-    ///
-    /// # Errors
-    /// [`Status::Misuse`] if `n` is more than was granted; nothing is sent then.
-    #[inline]
-    pub fn publish(mut self, n: usize) -> Result<()> {
-        self.lane.advance(n as u64)
+impl Interrupter {
+    /// Ends the end's current wait, or its next one, with [`Status::Interrupted`]: once. The other
+    /// process does not notice, nor does another handle of the same ring.
+    pub fn interrupt(&self) {
+        match self.side {
+            Role::Producer => self.ring.handle.interrupt::<Tx>(),
+            Role::Consumer => self.ring.handle.interrupt::<Rx>(),
+        }
     }
 
-    /// Makes all bytes visible to the consumer.
-    #[inline]
-    pub fn publish_all(mut self) {
-        // A grant's own length is granted, but for a forked child's copy, whose role is not its.
-        let _ = self.lane.advance(self.len as u64);
-    }
-}
-
-impl Deref for WriteGrant<'_> {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        // SAFETY: `len` bytes from `data` on are mapped for as long as the lane's handle lives,
-        // and by the protocol nobody else touches them until they are published.
-        unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.len) }
-    }
-}
-
-impl DerefMut for WriteGrant<'_> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `deref`; and the grant is borrowed mutably.
-        unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr(), self.len) }
-    }
-}
-
-impl fmt::Debug for WriteGrant<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteGrant").field("len", &self.len).finish_non_exhaustive()
-    }
-}
-
-/// Published bytes to read. Dropped without [`release`](Self::release), nothing is consumed.
-///
-/// The memory is shared: a broken or hostile producer can change it at any time. Copy before you
-/// validate.
-pub struct ReadGrant<'a> {
-    lane: Lane<'a, Rx>,
-    data: NonNull<u8>,
-    len: usize,
-}
-
-impl<'a> ReadGrant<'a> {
-    /// Consumes the first `n` bytes: the producer may write over them.
-    ///
-    /// # Errors
-    /// [`Status::Misuse`] if `n` is more than was granted; nothing is consumed then.
-    #[inline]
-    pub fn release(mut self, n: usize) -> Result<()> {
-        self.lane.advance(n as u64)
-    }
-
-    /// Consumes all bytes.
-    #[inline]
-    pub fn release_all(mut self) {
-        // As in `WriteGrant::publish_all`.
-        let _ = self.lane.advance(self.len as u64);
-    }
-
-    fn into_slice(self) -> &'a [u8] {
-        // SAFETY: as in `deref`; the lane's borrow of the consumer lasts for 'a, and with it
-        // nothing can be released.
-        unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.len) }
-    }
-}
-
-impl Deref for ReadGrant<'_> {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        // SAFETY: `len` bytes from `data` on are mapped for as long as the lane's handle lives,
-        // and by the protocol nobody writes them until they are released.
-        unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.len) }
-    }
-}
-
-impl fmt::Debug for ReadGrant<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadGrant").field("len", &self.len).finish_non_exhaustive()
+    /// Takes back an interrupt that no wait has answered yet.
+    pub fn clear(&self) {
+        match self.side {
+            Role::Producer => self.ring.handle.clear_interrupt::<Tx>(),
+            Role::Consumer => self.ring.handle.clear_interrupt::<Rx>(),
+        }
     }
 }

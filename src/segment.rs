@@ -173,6 +173,11 @@ impl Segment {
         self.file.as_fd()
     }
 
+    /// Whether nobody can cut the object short.
+    pub(crate) fn is_sealed(&self) -> bool {
+        file::is_sealed(self.file.as_fd())
+    }
+
     fn shape_for(min_capacity: u64, choices: &Choices) -> Result<Shape> {
         let page = page_size();
         if min_capacity > CAPACITY_MAX {

@@ -79,17 +79,19 @@ fn declarations(probe: &Path) -> Vec<String> {
         c == ';' && depth == 0
     };
     text.split(outermost)
+        .map(|declaration| declaration.replace("__attribute__((warn_unused_result))", ""))
         .map(|declaration| declaration.split_whitespace().collect::<Vec<_>>().join(" "))
         .filter(|declaration| declaration.to_lowercase().contains("spsc_"))
         .collect()
 }
 
-/// The names of the header's macros that have a value, without those of the version.
+/// The names of the header's macros that are numbers, without those of the version.
 fn macros(probe: &Path) -> Vec<String> {
     let text = output_of(compiler().args(["-E", "-dM"]).arg(probe));
     text.lines()
         .filter_map(|line| line.strip_prefix("#define ")?.split_once(' '))
         .filter(|(name, value)| name.starts_with("SPSC_") && !value.is_empty())
+        .filter(|(_, value)| !value.starts_with(['{', '_']))
         .map(|(name, _)| name.to_owned())
         .filter(|name| !name.starts_with("SPSC_VERSION_"))
         .collect()

@@ -75,12 +75,15 @@ fn send(file: &mut File, producer: &mut Producer, bar: &ProgressBar) -> Result<R
     let mut sum = Checksum::default();
     loop {
         let mut grant = producer.claim(CHUNK, None)?;
-        let n = file.read(&mut grant)?;
+        // SAFETY: the receiver is our own program: it keeps to the protocol, and leaves alone what
+        // was not published.
+        let bytes = unsafe { grant.as_mut_slice() };
+        let n = file.read(bytes)?;
         if n == 0 {
             bar.finish();
             return Ok(sum.report());
         }
-        sum.add(&grant[..n]);
+        sum.add(&bytes[..n]);
         grant.publish(n)?;
         bar.inc(n as u64);
     }

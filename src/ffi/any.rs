@@ -1,9 +1,11 @@
 //! What any thread may ask of a ring.
 
-use super::guard::{bytes, guard, guard_or, handle, place};
-use super::types::{spsc_ring, spsc_stats_t, spsc_status};
+use super::guard::{bytes, guard, guard_or, handle};
+use super::sized;
+use super::types::{SPSC_CONSUMER, SPSC_PRODUCER, spsc_ring, spsc_stats_t, spsc_status};
+use crate::cursor::{Rx, Tx};
 use crate::handle::{RoleStats, Stats};
-use crate::status::Status;
+use crate::status::{Result, Status};
 use std::ffi::{CStr, c_char};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -14,7 +16,7 @@ use std::io::Write as _;
 /// the moment between a caller's own check and its wait. A call with timeout_ns 0 does not wait,
 /// and neither is interrupted nor uses an interruption up.
 ///
-/// Thread: any. Blocks: no.
+/// Thread: any. Blocks: no. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_wakeup_all(ring: *mut spsc_ring) -> spsc_status {
     guard(|| {
@@ -22,6 +24,52 @@ pub unsafe extern "C" fn spsc_wakeup_all(ring: *mut spsc_ring) -> spsc_status {
         unsafe { handle(ring)? }.wakeup_all();
         Ok(())
     })
+}
+
+/// Interrupts the current wait of the named sides of this handle, or where a side is not waiting
+/// its next one: it ends with SPSC_INTERRUPTED, unless what it waits for is there. Once: interrupts
+/// that no wait has answered yet are one. Neither the other process nor another handle notices.
+/// Like spsc_wakeup_all it can't be lost, and a call with timeout_ns 0 does not use it up.
+///
+/// sides: SPSC_PRODUCER, SPSC_CONSUMER, or both or'ed; anything else gives
+/// SPSC_ERR_INVALID_ARGUMENT.
+///
+/// Thread: any. Blocks: no. Async-signal-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_interrupt(ring: *mut spsc_ring, sides: u32) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or an open handle.
+        let handle = unsafe { handle(ring)? };
+        on_sides(sides, || handle.interrupt::<Tx>(), || handle.interrupt::<Rx>())
+    })
+}
+
+/// Takes back an interrupt of the named sides of this handle that no wait has answered: for a
+/// cancellation that came too late.
+///
+/// sides: as for spsc_interrupt.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_clear_interrupt(ring: *mut spsc_ring, sides: u32) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or an open handle.
+        let handle = unsafe { handle(ring)? };
+        on_sides(sides, || handle.clear_interrupt::<Tx>(), || handle.clear_interrupt::<Rx>())
+    })
+}
+
+fn on_sides(sides: u32, producer: impl FnOnce(), consumer: impl FnOnce()) -> Result<()> {
+    if sides == 0 || sides & !(SPSC_PRODUCER | SPSC_CONSUMER) != 0 {
+        return Err(Status::InvalidArgument.into());
+    }
+    if sides & SPSC_PRODUCER != 0 {
+        producer();
+    }
+    if sides & SPSC_CONSUMER != 0 {
+        consumer();
+    }
+    Ok(())
 }
 
 /// Bytes published and not yet released. 0 if ring is NULL.
@@ -44,17 +92,19 @@ pub unsafe extern "C" fn spsc_capacity(ring: *const spsc_ring) -> u64 {
 
 /// What can be seen of the ring from outside.
 ///
+/// struct_size: sizeof(spsc_stats_t). Not a byte beyond it is written.
+///
 /// Thread: any. Blocks: no.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_stats(
     ring: *const spsc_ring,
     out_stats: *mut spsc_stats_t,
+    struct_size: usize,
 ) -> spsc_status {
     guard(|| {
-        // SAFETY: a caller passes NULL or what the types say.
-        let (handle, out) = unsafe { (handle(ring)?, place(out_stats)?) };
-        out.write(handle.stats().into());
-        Ok(())
+        // SAFETY: a caller passes NULL or an open handle, and NULL or a place for as many bytes.
+        unsafe { sized::write(out_stats, struct_size, &handle(ring)?.stats().into()) }
     })
 }
 
@@ -84,8 +134,9 @@ struct Dump(Stats);
 
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stats { capacity, head, tail, available, producer, consumer } = &self.0;
-        write!(f, "capacity={capacity} head={head} tail={tail} available={available}")?;
+        let Stats { capacity, published, released, available, producer, consumer } = &self.0;
+        write!(f, "capacity={capacity} published={published} released={released}")?;
+        write!(f, " available={available}")?;
         let role = |f: &mut fmt::Formatter<'_>, name: &str, role: &RoleStats| {
             let RoleStats { state, generation, pid, parked, parks, wakes, interruptions } = role;
             write!(f, " {name}={state:?} pid={pid} generation={generation} parked={parked}")?;
@@ -102,8 +153,10 @@ impl fmt::Display for Dump {
 /// Thread: any. Blocks: no.
 #[unsafe(no_mangle)]
 pub extern "C" fn spsc_status_string(status: i32) -> *const c_char {
+    const PANIC: i32 = spsc_status::SPSC_ERR_PANIC as i32;
     let text: &'static CStr = match status {
         0 => c"success",
+        PANIC => c"a defect in the library",
         number => Status::from_number(number).map_or(c"unknown status", Status::text),
     };
     text.as_ptr()

@@ -21,6 +21,7 @@ use std::ffi::c_void;
 /// SPSC_ERR_SYSTEM. The earlier peek stands then.
 ///
 /// Thread: consumer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_peek(
     ring: *mut spsc_ring,
@@ -38,6 +39,7 @@ pub unsafe extern "C" fn spsc_peek(
 /// out_len: bytes returned, at least min.
 ///
 /// Thread: consumer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_peek_some(
     ring: *mut spsc_ring,
@@ -67,6 +69,7 @@ pub unsafe extern "C" fn spsc_release(ring: *mut spsc_ring, n: usize) -> spsc_st
 /// and errors as spsc_peek.
 ///
 /// Thread: consumer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_wait_for_data(
     ring: *mut spsc_ring,

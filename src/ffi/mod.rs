@@ -15,6 +15,7 @@ mod guard;
 mod lane;
 mod lifecycle;
 mod producer;
+mod sized;
 mod types;
 
 pub use any::*;

@@ -20,6 +20,7 @@ use std::ffi::c_void;
 /// SPSC_ERR_SYSTEM. The earlier claim stands then.
 ///
 /// Thread: producer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_claim(
     ring: *mut spsc_ring,
@@ -37,6 +38,7 @@ pub unsafe extern "C" fn spsc_claim(
 /// out_len: bytes claimed, at least min.
 ///
 /// Thread: producer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_claim_some(
     ring: *mut spsc_ring,
@@ -67,6 +69,7 @@ pub unsafe extern "C" fn spsc_publish(ring: *mut spsc_ring, n: usize) -> spsc_st
 /// and errors as spsc_claim.
 ///
 /// Thread: producer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_wait_for_space(
     ring: *mut spsc_ring,
