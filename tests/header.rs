@@ -29,7 +29,7 @@ fn macros() -> String {
 }
 
 fn generate() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let mut config =
         cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
     config.after_includes = Some(macros());
@@ -44,7 +44,7 @@ fn generate() -> String {
 
 #[test]
 fn the_committed_header_is_what_the_source_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/spsc_shm.h");
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join("include/spsc_shm.h");
     let generated = generate();
     if std::env::var_os("SPSC_UPDATE_HEADER").is_some() {
         std::fs::write(&path, &generated).expect("include/ can be written");

@@ -1,23 +1,20 @@
 //! How fast the ring is, beside the floors that the hardware and the kernel set, and beside what
 //! else the system has. `--help` says how to use it, `docs/PERFORMANCE.md` how to read it.
 
-mod alternatives;
 mod args;
-mod channel;
-mod floors;
-mod process;
 mod report;
 mod results;
-mod ring;
 mod svg;
 
-use alternatives::{MessageQueue, Stream as Bytes};
 use args::Args;
-use channel::{Channel, Latency, Receiver, Sender, Stream, Trips, really, round_trip, throughput};
-use floors::{BLOCK_SIZE, Blocks, Futex, TwoLines};
-use process::{Cpus, Run};
+use harness::alternatives::{MessageQueue, Stream as Bytes};
+use harness::channel::{
+    Channel, Latency, Receiver, Sender, Stream, Trips, really, round_trip, throughput,
+};
+use harness::floors::{BLOCK_SIZE, Blocks, Futex, TwoLines};
+use harness::process::{self, Cpus, Run};
+use harness::ring::{CRing, Choice, RustRing};
 use results::{Flow, Key, Results, What};
-use ring::{CRing, Choice, RustRing};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -182,7 +179,7 @@ impl Measuring {
         let (floor_ns, walk) = self.beside(
             |cpus, effort| median_of(lines(cpus, effort.hot.short())),
             |cpus, effort| {
-                let (there, back) = (TwoLines::<WALK>::new(), TwoLines::<WALK>::new());
+                let (there, back) = (TwoLines::<WALK>::default(), TwoLines::<WALK>::default());
                 round_trip(cpus, &there, &back, effort.hot)
             },
         );
@@ -275,23 +272,16 @@ impl Measuring {
     }
 }
 
-impl Trips {
-    /// Enough for the median of the blocks.
-    fn short(self) -> Self {
-        Self { blocks: self.blocks / 3, singles: 0, ..self }
-    }
-}
-
 fn median_of(run: Run<Latency>) -> Run<f64> {
     Run { value: run.value.median_ns, disturbed: run.disturbed }
 }
 
 fn lines(cpus: Cpus, trips: Trips) -> Run<Latency> {
-    round_trip(cpus, &TwoLines::<1>::new(), &TwoLines::<1>::new(), trips)
+    round_trip(cpus, &TwoLines::<1>::default(), &TwoLines::<1>::default(), trips)
 }
 
 fn sleepers(cpus: Cpus, trips: Trips) -> Run<Latency> {
-    round_trip(cpus, &Futex::new(), &Futex::new(), trips)
+    round_trip(cpus, &Futex::default(), &Futex::default(), trips)
 }
 
 /// Per line of 64 bytes.
@@ -299,6 +289,6 @@ fn copy_floor(cpus: Cpus, effort: Effort) -> Run<f64> {
     let lines = BLOCK_SIZE as f64 / 64.0;
     let count = effort.count(2.0 * lines);
     let stream = Stream { size: BLOCK_SIZE, warm_up: 16, count, batch: None };
-    let run = throughput(cpus, &Blocks::new(), stream);
+    let run = throughput(cpus, &Blocks::default(), stream);
     Run { value: run.value / lines, disturbed: run.disturbed }
 }

@@ -63,9 +63,9 @@ pub unsafe trait Shareable {}
 /// A zeroed value that this process and those it forks share.
 pub struct Shared<T: Shareable>(NonNull<T>);
 
-impl<T: Shareable> Shared<T> {
+impl<T: Shareable> Default for Shared<T> {
     /// Maps the memory.
-    pub fn new() -> Self {
+    fn default() -> Self {
         const { assert!(size_of::<T>() > 0 && align_of::<T>() <= 4096) };
         // SAFETY: a new mapping, at an address of the kernel's choice.
         let place = unsafe {
@@ -176,6 +176,7 @@ fn preempted() -> u64 {
 
 /// What a measurement found.
 pub struct Run<T> {
+    /// The figure.
     pub value: T,
     /// Whether another task ran on one of the CPUs meanwhile.
     pub disturbed: bool,
@@ -188,7 +189,7 @@ pub fn together<T>(
     far: impl FnOnce(&mut Part<'_>),
     near: impl FnOnce(&mut Part<'_>) -> T,
 ) -> Run<T> {
-    let stage = Shared::<Stage>::new();
+    let stage = Shared::<Stage>::default();
     let (mut here, mut there) = stage.parts();
     // SAFETY: a process of one thread may go on as it likes in the child.
     match unsafe { libc::fork() } {

@@ -9,14 +9,18 @@ use std::time::Instant;
 
 /// A one-way channel, made before the fork; each process then takes its end.
 pub trait Channel {
+    /// The end that sends.
     type Tx<'a>: Sender
     where
         Self: 'a;
+    /// The end that receives.
     type Rx<'a>: Receiver
     where
         Self: 'a;
 
+    /// To be called in the process that sends.
     fn sender(&self) -> Self::Tx<'_>;
+    /// To be called in the process that receives.
     fn receiver(&self) -> Self::Rx<'_>;
 
     /// Runs both sides: in two processes, unless the channel can't leave one.
@@ -71,6 +75,7 @@ fn buffer(size: usize) -> Box<[u8]> {
 /// How many round trips to make.
 #[derive(Clone, Copy)]
 pub struct Trips {
+    /// Before the clock starts.
     pub warm_up: usize,
     /// Blocks of [`BLOCK`], each timed as one: the clock's cost vanishes in the many.
     pub blocks: usize,
@@ -78,12 +83,21 @@ pub struct Trips {
     pub singles: usize,
 }
 
+impl Trips {
+    /// Fewer: enough for the median of the blocks.
+    pub fn short(self) -> Self {
+        Self { blocks: self.blocks / 3, singles: 0, ..self }
+    }
+}
+
 const BLOCK: usize = 32;
 const TRIP_SIZE: usize = 64;
 
+/// What round trips took.
 pub struct Latency {
     /// The median of the blocks, per trip.
     pub median_ns: f64,
+    /// Those that were timed one by one.
     pub singles: Histogram<u64>,
 }
 
@@ -151,7 +165,9 @@ pub fn round_trip<C: Channel>(cpus: Cpus, there: &C, back: &C, trips: Trips) -> 
 pub struct Stream {
     /// Bytes of a message.
     pub size: usize,
+    /// Messages before the clock starts.
     pub warm_up: usize,
+    /// Messages that are timed.
     pub count: usize,
     /// `None` sends one by one, else up to so many in one go.
     pub batch: Option<usize>,

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::process::Cpus;
+use harness::process::Cpus;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ pub const USAGE: &str = "\
 Measures the ring beside the floors that the hardware and the kernel set, and beside what else the
 system has, between two processes.
 
-  cargo run --release --example measure -- [OPTIONS]
+  cargo run --release -p measure -- [OPTIONS]
 
   --rounds N       how often to measure everything; figures are medians (15)
   --sizes A,B,…    bytes of a message in streams (8,64,256,1024,4096,65536)

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// What a ring is made with.
 #[derive(Clone, Copy)]
 pub struct Choice {
+    /// In bytes, at least.
     pub capacity: usize,
     /// Whether every wait sleeps at once.
     pub never_spin: bool,
@@ -31,6 +32,7 @@ pub struct RustRing {
 }
 
 impl RustRing {
+    /// Makes the ring, under a name of its own.
     pub fn new(choice: Choice) -> Self {
         let name = new_name();
         let spin = if choice.never_spin { Spin::Never } else { Spin::Adaptive };
@@ -156,12 +158,11 @@ struct Hot {
     release: unsafe extern "C" fn(*mut spsc_ring, usize) -> spsc_status,
 }
 
-/// Cargo leaves the shared library in `deps`, beside the directory of an example or in that of a
-/// benchmark.
+/// Cargo leaves the shared library in `deps`, in the directory of a tool and where benchmarks lie.
 fn library_path() -> PathBuf {
     let program = std::env::current_exe().expect("a program knows where it lies");
     let directory = program.parent().unwrap_or(Path::new("."));
-    let places = [directory.join("../deps"), directory.to_owned(), directory.join("deps")];
+    let places = [directory.to_owned(), directory.join("deps")];
     places
         .iter()
         .map(|place| place.join("libspsc_shm.so"))
@@ -226,6 +227,7 @@ pub struct CRing {
 }
 
 impl CRing {
+    /// Makes the ring, under a name of its own.
     pub fn new(choice: Choice) -> Self {
         let library = Library::get();
         let name = CString::new(new_name()).expect("no NUL in it");

@@ -1,9 +1,9 @@
 //! The tables, the plots, and all figures as JSON.
 
 use crate::args::Args;
-use crate::process::Cpus;
 use crate::results::{Flow, Key, Results, Series, What};
 use crate::svg::{Axis, Chart, Curve, decades};
+use harness::process::Cpus;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::{fs, io};
