@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use harness::channel::{Channel, Receiver, Sender, Stream, throughput};
 use harness::process::{self, Cpus};
-use harness::ring::{CRing, Choice, RustRing};
+use harness::ring::{CRing, Choice, Library, RustRing};
 
 const CAPACITY: usize = 65536;
 const MESSAGE: usize = 64;
@@ -65,7 +65,7 @@ fn passes(c: &mut Criterion) {
     let choice = Choice { capacity: CAPACITY, never_spin: false };
     let mut group = c.benchmark_group("a message through one process");
     group.bench_function("Rust", |b| pass(b, &RustRing::new(choice)));
-    group.bench_function("C", |b| pass(b, &CRing::new(choice)));
+    group.bench_function("C", |b| pass(b, &CRing::new(Library::own(), choice)));
     group.finish();
 }
 

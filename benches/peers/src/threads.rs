@@ -61,7 +61,7 @@ impl Channel for Rtrb {
             here.meet();
             near(&mut here)
         });
-        Run { value, disturbed: stage.disturbed() }
+        Run { value, disturbed: stage.take_preemptions() != 0 }
     }
 }
 

@@ -105,59 +105,74 @@ pub struct Latency {
 pub fn round_trip<C: Channel>(cpus: Cpus, there: &C, back: &C, trips: Trips) -> Run<Latency> {
     C::together(
         cpus,
-        |part| {
-            let (mut rx, mut tx) = (there.receiver(), back.sender());
-            let mut message = buffer(TRIP_SIZE);
-            let mut answer = |trips| {
-                for _ in 0..trips {
-                    rx.receive(&mut message[..TRIP_SIZE]);
-                    really();
-                    tx.send(&message[..TRIP_SIZE]);
-                }
-            };
-            answer(trips.warm_up);
-            part.start();
-            answer(trips.blocks * BLOCK + trips.singles);
-            part.finish();
-        },
-        |part| {
-            let (mut tx, mut rx) = (there.sender(), back.receiver());
-            let mut message = buffer(TRIP_SIZE);
-            let mut ask = || {
-                tx.send(&message[..TRIP_SIZE]);
-                really();
-                rx.receive(&mut message[..TRIP_SIZE]);
-                really();
-            };
-            for _ in 0..trips.warm_up {
-                ask();
-            }
-            // Up to a minute, in three digits.
-            let histogram =
-                || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("sound bounds");
-            let (mut blocks, mut singles) = (histogram(), histogram());
-            part.start();
-            let mut last = Instant::now();
-            let mut lap = |histogram: &mut Histogram<u64>| {
-                let now = Instant::now();
-                histogram.saturating_record((now - last).as_nanos() as u64);
-                last = now;
-            };
-            for _ in 0..trips.blocks {
-                for _ in 0..BLOCK {
-                    ask();
-                }
-                lap(&mut blocks);
-            }
-            for _ in 0..trips.singles {
-                ask();
-                lap(&mut singles);
-            }
-            part.finish();
-            assert!(*message == *buffer(TRIP_SIZE), "what came back is not what was sent");
-            Latency { median_ns: blocks.value_at_quantile(0.5) as f64 / BLOCK as f64, singles }
-        },
+        |part| answer(part, &mut there.receiver(), &mut back.sender(), trips),
+        |part| ask(part, &mut there.sender(), &mut back.receiver(), trips),
     )
+}
+
+/// The far side of round trips.
+#[inline(always)]
+pub fn answer(
+    part: &mut Part<'_>,
+    rx: &mut impl Receiver,
+    tx: &mut impl Sender,
+    Trips { warm_up, blocks, singles }: Trips,
+) {
+    let mut message = buffer(TRIP_SIZE);
+    let mut answer = |trips| {
+        for _ in 0..trips {
+            rx.receive(&mut message[..TRIP_SIZE]);
+            really();
+            tx.send(&message[..TRIP_SIZE]);
+        }
+    };
+    answer(warm_up);
+    part.start();
+    answer(blocks * BLOCK + singles);
+    part.finish();
+}
+
+/// The near side of round trips.
+#[inline(always)]
+pub fn ask(
+    part: &mut Part<'_>,
+    tx: &mut impl Sender,
+    rx: &mut impl Receiver,
+    trips: Trips,
+) -> Latency {
+    let mut message = buffer(TRIP_SIZE);
+    let mut ask = || {
+        tx.send(&message[..TRIP_SIZE]);
+        really();
+        rx.receive(&mut message[..TRIP_SIZE]);
+        really();
+    };
+    for _ in 0..trips.warm_up {
+        ask();
+    }
+    // Up to a minute, in three digits.
+    let histogram = || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("sound bounds");
+    let (mut blocks, mut singles) = (histogram(), histogram());
+    part.start();
+    let mut last = Instant::now();
+    let mut lap = |histogram: &mut Histogram<u64>| {
+        let now = Instant::now();
+        histogram.saturating_record((now - last).as_nanos() as u64);
+        last = now;
+    };
+    for _ in 0..trips.blocks {
+        for _ in 0..BLOCK {
+            ask();
+        }
+        lap(&mut blocks);
+    }
+    for _ in 0..trips.singles {
+        ask();
+        lap(&mut singles);
+    }
+    part.finish();
+    assert!(*message == *buffer(TRIP_SIZE), "what came back is not what was sent");
+    Latency { median_ns: blocks.value_at_quantile(0.5) as f64 / BLOCK as f64, singles }
 }
 
 /// What to send.
@@ -176,85 +191,126 @@ pub struct Stream {
 /// Sends messages one way, and says how long each took on average, in nanoseconds, until the last
 /// was read.
 pub fn throughput<C: Channel>(cpus: Cpus, channel: &C, stream: Stream) -> Run<f64> {
-    // A user knows the size of most messages at compile time, and so do we.
-    match stream.size {
-        8 => of_size(cpus, channel, 8, stream),
-        64 => of_size(cpus, channel, 64, stream),
-        256 => of_size(cpus, channel, 256, stream),
-        1024 => of_size(cpus, channel, 1024, stream),
-        4096 => of_size(cpus, channel, 4096, stream),
-        65536 => of_size(cpus, channel, 65536, stream),
-        size => of_size(cpus, channel, size, stream),
-    }
-}
-
-#[inline(always)]
-fn of_size<C: Channel>(cpus: Cpus, channel: &C, size: usize, stream: Stream) -> Run<f64> {
-    match stream.batch {
-        None => pour(
-            cpus,
-            (channel, size, stream),
-            #[inline(always)]
-            |tx, message, _| {
-                tx.send(message);
-                1
-            },
-            #[inline(always)]
-            |rx, message, _| {
-                rx.receive(message);
-                1
-            },
-        ),
-        Some(batch) => pour(
-            cpus,
-            (channel, size, stream),
-            #[inline(always)]
-            |tx, message, left| tx.send_batch(message, left.min(batch)),
-            #[inline(always)]
-            |rx, message, left| rx.receive_batch(message, left.min(batch)),
-        ),
-    }
-}
-
-#[inline(always)]
-fn pour<'c, C: Channel>(
-    cpus: Cpus,
-    (channel, size, stream): (&'c C, usize, Stream),
-    send: impl Fn(&mut C::Tx<'c>, &[u8], usize) -> usize,
-    receive: impl Fn(&mut C::Rx<'c>, &mut [u8], usize) -> usize,
-) -> Run<f64> {
     C::together(
         cpus,
-        |part| {
-            let mut rx = channel.receiver();
-            let mut message = vec![0; size];
-            let mut drain = |mut left: usize| {
-                while left > 0 {
-                    left -= receive(&mut rx, &mut message[..size], left);
-                    really();
-                }
-            };
-            drain(stream.warm_up);
-            part.start();
-            drain(stream.count);
-            part.finish();
-            assert!(*message == *buffer(size), "what arrived is not what was sent");
-        },
-        |part| {
-            let mut tx = channel.sender();
-            let message = buffer(size);
-            let fill = |mut left: usize, tx: &mut C::Tx<'c>| {
-                while left > 0 {
-                    left -= send(tx, &message[..size], left);
-                    really();
-                }
-            };
-            fill(stream.warm_up, &mut tx);
-            part.start();
-            let start = Instant::now();
-            fill(stream.count, &mut tx);
-            part.finish();
-            start.elapsed().as_nanos() as f64 / stream.count as f64
-        },
+        |part| drain(part, &mut channel.receiver(), stream),
+        |part| pour(part, &mut channel.sender(), stream),
     )
+}
+
+/// Runs `$body` with `$size` known at compile time, if it is a usual one: a user knows the size of
+/// most messages, and so do we.
+macro_rules! with_size {
+    ($size:ident, $body:expr) => {
+        match $size {
+            8 => with_size!(@ 8, $size, $body),
+            64 => with_size!(@ 64, $size, $body),
+            256 => with_size!(@ 256, $size, $body),
+            1024 => with_size!(@ 1024, $size, $body),
+            4096 => with_size!(@ 4096, $size, $body),
+            65536 => with_size!(@ 65536, $size, $body),
+            _ => $body,
+        }
+    };
+    (@ $constant:literal, $size:ident, $body:expr) => {{
+        let $size: usize = $constant;
+        $body
+    }};
+}
+
+/// The far side of a stream, which reads it.
+pub fn drain(part: &mut Part<'_>, rx: &mut impl Receiver, stream: Stream) {
+    let Stream { size, warm_up, count, batch } = stream;
+    with_size!(
+        size,
+        match batch {
+            None => drain_by(
+                part,
+                size,
+                [warm_up, count],
+                #[inline(always)]
+                |message, _| {
+                    rx.receive(message);
+                    1
+                }
+            ),
+            Some(batch) => drain_by(
+                part,
+                size,
+                [warm_up, count],
+                #[inline(always)]
+                |message, left| { rx.receive_batch(message, left.min(batch)) }
+            ),
+        }
+    );
+}
+
+#[inline(always)]
+fn drain_by(
+    part: &mut Part<'_>,
+    size: usize,
+    [warm_up, count]: [usize; 2],
+    mut receive: impl FnMut(&mut [u8], usize) -> usize,
+) {
+    let mut message = vec![0; size];
+    let mut drain = |mut left: usize| {
+        while left > 0 {
+            left -= receive(&mut message[..size], left);
+            really();
+        }
+    };
+    drain(warm_up);
+    part.start();
+    drain(count);
+    part.finish();
+    assert!(*message == *buffer(size), "what arrived is not what was sent");
+}
+
+/// The near side of a stream, which writes it. As [`throughput`].
+pub fn pour(part: &mut Part<'_>, tx: &mut impl Sender, stream: Stream) -> f64 {
+    let Stream { size, warm_up, count, batch } = stream;
+    with_size!(
+        size,
+        match batch {
+            None => pour_by(
+                part,
+                size,
+                [warm_up, count],
+                #[inline(always)]
+                |message, _| {
+                    tx.send(message);
+                    1
+                }
+            ),
+            Some(batch) => pour_by(
+                part,
+                size,
+                [warm_up, count],
+                #[inline(always)]
+                |message, left| { tx.send_batch(message, left.min(batch)) }
+            ),
+        }
+    )
+}
+
+#[inline(always)]
+fn pour_by(
+    part: &mut Part<'_>,
+    size: usize,
+    [warm_up, count]: [usize; 2],
+    mut send: impl FnMut(&[u8], usize) -> usize,
+) -> f64 {
+    let message = buffer(size);
+    let mut fill = |mut left: usize| {
+        while left > 0 {
+            left -= send(&message[..size], left);
+            really();
+        }
+    };
+    fill(warm_up);
+    part.start();
+    let start = Instant::now();
+    fill(count);
+    part.finish();
+    start.elapsed().as_nanos() as f64 / count as f64
 }

@@ -13,7 +13,7 @@ use harness::channel::{
 };
 use harness::floors::{BLOCK_SIZE, Blocks, Futex, TwoLines};
 use harness::process::{self, Cpus, Run};
-use harness::ring::{CRing, Choice, RustRing};
+use harness::ring::{CRing, Choice, Library, RustRing};
 use results::{Flow, Key, Results, What};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -114,7 +114,7 @@ impl Measuring {
                 self.ring_trips(via_rust, choice, || RustRing::new(choice));
             }
             if args.wants(group) && c {
-                self.ring_trips(via_c, choice, || CRing::new(choice));
+                self.ring_trips(via_c, choice, || CRing::new(Library::own(), choice));
             }
         }
         if args.wants("throughput") {
@@ -128,7 +128,7 @@ impl Measuring {
                         self.ring_stream(RUST, flow, || RustRing::new(choice));
                     }
                     if c {
-                        self.ring_stream(C, flow, || CRing::new(choice));
+                        self.ring_stream(C, flow, || CRing::new(Library::own(), choice));
                     }
                 }
             }
@@ -139,7 +139,7 @@ impl Measuring {
                 self.calls(RUST, &RustRing::new(choice));
             }
             if c {
-                self.calls(C, &CRing::new(choice));
+                self.calls(C, &CRing::new(Library::own(), choice));
             }
         }
     }
