@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use harness::process::Cpus;
+use std::convert::Infallible;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// How fast spsc-shm is, between two processes.
 ///
@@ -18,7 +20,16 @@ pub struct Cli {
 }
 
 #[derive(Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Builds of the shared library against each other, in one pair of processes.
+    ///
+    /// The builds take turns, in blocks of some milliseconds. A row is one block of each, between
+    /// two ping-pongs of a cache line, which tell how far the two CPUs are from each other at that
+    /// time. Rows during which that changed, or another task ran, are dropped. Ratios are to the
+    /// first build, and taken within a row. Give a copy of the first build too: how far its ratio is
+    /// from 1 says how much to believe of the others.
+    Ab(Ab),
+}
 
 /// What to measure of the ring and all that it is compared with.
 #[derive(Args)]
@@ -55,6 +66,64 @@ pub struct Survey {
     /// Write the tables, between <!-- table --> and <!-- /table --> if FILE has these
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
+}
+
+/// What to measure of several builds.
+#[derive(Args)]
+pub struct Ab {
+    /// Builds of libspsc_shm.so, the one to compare with first
+    #[arg(required = true, value_name = "[NAME=]LIBRARY")]
+    pub builds: Vec<Build>,
+    /// How long to measure
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub seconds: u64,
+    /// Bytes of a message in streams
+    #[arg(long, value_delimiter = ',', value_name = "A,B,…", value_parser = positive,
+        default_values_t = [8, 64, 256, 4096, 65536])]
+    pub sizes: Vec<usize>,
+    /// Bytes of a ring; round trips use the first
+    #[arg(long, value_delimiter = ',', value_name = "A,B,…", value_parser = positive,
+        default_values_t = [65536, 1 << 20])]
+    pub rings: Vec<usize>,
+    /// Only these [default: both]
+    #[arg(long, value_delimiter = ',', value_enum, value_name = "A,B")]
+    pub only: Vec<Kind>,
+    /// Streams by spsc_claim_some and spsc_peek_some too, up to 64 messages in one go
+    #[arg(long)]
+    pub batches: bool,
+    /// How long a block of one build is
+    #[arg(long, value_name = "N", default_value_t = 3.0)]
+    pub block_ms: f64,
+    /// The CPUs to run on [default: two of different cores]
+    #[arg(long, value_name = "A,B", value_parser = cpus)]
+    pub cpus: Option<Cpus>,
+    /// Write all rows
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// A build of the library, and what to call it.
+#[derive(Clone)]
+pub struct Build {
+    pub name: Option<String>,
+    pub path: PathBuf,
+}
+
+impl FromStr for Build {
+    type Err = Infallible;
+
+    fn from_str(word: &str) -> Result<Self, Infallible> {
+        Ok(match word.split_once('=') {
+            Some((name, path)) => Self { name: Some(name.into()), path: path.into() },
+            None => Self { name: None, path: word.into() },
+        })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    Trips,
+    Streams,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -3,23 +3,40 @@
 
 mod args;
 mod results;
+mod table;
+mod machine;
 mod chart;
 mod report;
 mod survey;
+mod ab;
 
 use args::{Cli, Command};
 use clap::Parser;
-use harness::process::{self, Cpus};
+use harness::process::Cpus;
 use std::error::Error;
+use std::process::ExitCode;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("measure: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+    let cpus = |chosen: Option<Cpus>| chosen.or_else(Cpus::choose).ok_or("needs two CPUs");
     match cli.command {
         None => {
-            args::check_fit(&cli.survey.sizes, &cli.survey.rings)?;
-            let cpus = cli.survey.cpus.or_else(Cpus::choose).ok_or("needs two CPUs")?;
-            process::pin(cpus.near);
-            survey::run(&cli.survey, cpus)?;
+            let args = cli.survey;
+            args::check_fit(&args.sizes, &args.rings)?;
+            survey::run(&args, cpus(args.cpus)?)?;
+        }
+        Some(Command::Ab(args)) => {
+            args::check_fit(&args.sizes, &args.rings)?;
+            ab::run(&args, cpus(args.cpus)?)?;
         }
     }
     Ok(())

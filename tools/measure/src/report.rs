@@ -2,8 +2,10 @@
 
 use crate::args::Survey;
 use crate::chart::{Axis, Chart, Curve, decades};
+use crate::machine::{kernel, processor};
 use crate::results::{Flow, Key, Results, Series, What};
 use crate::survey;
+use crate::table::{Table, bytes, ns, or_dash};
 use harness::process::Cpus;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -72,61 +74,6 @@ fn judged(series: &Series, what: What, unit: &str) -> Option<String> {
     };
     let mark = Target::of(what).map_or("", |target| target.mark(ratio));
     Some(format!("{shown}{mark}"))
-}
-
-/// A Markdown table that can be read as it is.
-struct Table {
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn new<S: Into<String>>(head: impl IntoIterator<Item = S>) -> Self {
-        Self { rows: vec![head.into_iter().map(Into::into).collect()] }
-    }
-
-    fn row(&mut self, cells: Vec<String>) {
-        assert!(cells.len() == self.rows[0].len());
-        self.rows.push(cells);
-    }
-
-    fn write(&self, text: &mut String) {
-        if self.rows.len() == 1 {
-            return;
-        }
-        let width = |column: usize| {
-            self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..self.rows[0].len()).map(width).collect();
-        for (i, row) in self.rows.iter().enumerate() {
-            for (cell, width) in row.iter().zip(&widths) {
-                write!(text, "| {cell:width$} ").expect("a string takes all");
-            }
-            text.push_str("|\n");
-            if i == 0 {
-                for width in &widths {
-                    write!(text, "|{:-<1$}", "", width + 2).expect("a string takes all");
-                }
-                text.push_str("|\n");
-            }
-        }
-        text.push('\n');
-    }
-}
-
-fn ns(value: f64) -> String {
-    if value < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
-}
-
-fn or_dash(text: Option<String>) -> String {
-    text.unwrap_or_else(|| "–".into())
-}
-
-pub fn bytes(size: usize) -> String {
-    match size {
-        size if size >= 1 << 20 && size % (1 << 20) == 0 => format!("{} MiB", size >> 20),
-        size if size >= 1 << 10 && size % (1 << 10) == 0 => format!("{} KiB", size >> 10),
-        size => format!("{size} B"),
-    }
 }
 
 /// All tables.
@@ -287,16 +234,6 @@ fn replaced(old: &str, text: &str) -> Option<String> {
     let (before, rest) = old.split_once(MARKS.0)?;
     let (_, after) = rest.split_once(MARKS.1)?;
     Some(format!("{before}{}\n{text}{}{after}", MARKS.0, MARKS.1))
-}
-
-fn processor() -> String {
-    let about = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = about.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    model.map_or("unknown processor", |(_, name)| name).to_owned()
-}
-
-fn kernel() -> String {
-    fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
 }
 
 fn machine(args: &Survey, cpus: Cpus, results: &Results) -> String {

@@ -9,7 +9,7 @@ use harness::channel::{
     Channel, Latency, Receiver, Sender, Stream, Trips, really, round_trip, throughput,
 };
 use harness::floors::{BLOCK_SIZE, Blocks, Futex, TwoLines};
-use harness::process::{Cpus, Run};
+use harness::process::{self, Cpus, Run};
 use harness::ring::{CRing, Choice, Library, RustRing};
 use std::io;
 use std::time::Instant;
@@ -21,6 +21,7 @@ const ATTEMPTS: usize = 4;
 
 /// Measures everything, and reports.
 pub fn run(args: &Survey, cpus: Cpus) -> io::Result<()> {
+    process::pin(cpus.near);
     let mut measuring = Measuring { cpus, effort: Effort::new(args), results: Results::default() };
     for round in 1..=args.rounds() {
         eprint!("\rround {round} of {}", args.rounds());
