@@ -163,6 +163,8 @@ static void options_are_checked_and_used(void)
     bad = options;
     bad.mode = 01000;
     CHECK_FAILS(ring, spsc_create_with(name, 1, &bad, &ring), SPSC_ERR_INVALID_ARGUMENT);
+    bad.mode = 0644; /* who may read but not write could hold a lock for ever */
+    CHECK_FAILS(ring, spsc_create_with(name, 1, &bad, &ring), SPSC_ERR_INVALID_ARGUMENT);
 
     /* The struct of a later version: fields that we do not know must be zero. */
     struct {
@@ -173,14 +175,14 @@ static void options_are_checked_and_used(void)
     longer.later = 1;
     CHECK_FAILS(ring, spsc_create_with(name, 1, &longer.known, &ring), SPSC_ERR_INVALID_ARGUMENT);
     longer.later = 0;
-    longer.known.mode = 0640;
+    longer.known.mode = 0660;
     longer.known.flags = SPSC_PREFAULT;
     longer.known.spin_ns = 0;
     umask(0);
     OK(spsc_create_with(name, 1, &longer.known, &ring));
     struct stat seen;
     CHECK(fstat(spsc_fd(ring), &seen) == 0);
-    CHECK((seen.st_mode & 07777) == 0640);
+    CHECK((seen.st_mode & 07777) == 0660);
     spsc_close(ring);
 
     ring = new_ring(new_name(), 1);

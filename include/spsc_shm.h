@@ -223,6 +223,11 @@ typedef struct spsc_options {
   /**
    * Permission bits of a named ring, less the process's umask. Default 0600. The owner must be
    * left with reading and writing, or creating fails with SPSC_ERR_PERMISSION.
+   *
+   * Group and others may get both reading and writing, or neither. Whoever may read may hold a
+   * lock on the object, and with it could keep everybody from a role or hide a death. So a mode
+   * that lets somebody read who may not write gives SPSC_ERR_INVALID_ARGUMENT, and where the
+   * umask takes writing away, reading goes too.
    */
   uint32_t mode;
   /**
@@ -302,6 +307,78 @@ typedef struct spsc_stats_t {
    */
   struct spsc_role_stats consumer;
 } spsc_stats_t;
+
+/**
+ * A position in the stream, and how far it may move: one side of a handle, for callers that claim,
+ * publish, peek and release without a call. spsc_cursor_of gives it.
+ *
+ * It is the very struct on which spsc_claim, spsc_publish, spsc_peek and spsc_release work, so that
+ * both ways may be mixed freely, in the one thread that uses the side. Only position, limit and
+ * granted may be written, and only as spsc_shm_inline.h does:
+ *
+ * claim or peek of n bytes: if n > limit - position, load *other_counter with acquire and add
+ * lead. If the sum minus position is still less than n, or more than window, call the function;
+ * else the sum is the new limit. Then granted = n, and the bytes are at data + (position & mask).
+ *
+ * publish or release of n bytes: if n - 1 >= granted (unsigned), call the function. Else subtract
+ * n from granted, add it to position, and store position to *own_counter with release. After a
+ * compiler barrier, if *other_parked | fenced is not 0, call spsc_wake.
+ *
+ * It may get members at its end in any version.
+ */
+typedef struct spsc_cursor {
+  /**
+   * This side's counter: bytes since the ring was made.
+   */
+  uint64_t position;
+  /**
+   * How far position may go, by what was last seen of the other side. What the other process
+   * writes never puts it more than window ahead of position.
+   */
+  uint64_t limit;
+  /**
+   * Bytes from position on that were claimed or peeked, and not yet handed over.
+   */
+  uint64_t granted;
+  /**
+   * The capacity less 1, all ones: a position & mask is an offset in the data.
+   */
+  uint64_t mask;
+  /**
+   * The most that limit may be ahead of position: the capacity once this handle has the role,
+   * and 0 before, so that nothing in the shared memory gives it any room.
+   */
+  uint64_t window;
+  /**
+   * The other side's counter plus this is the limit: the capacity for a producer, 0 for a
+   * consumer.
+   */
+  uint64_t lead;
+  /**
+   * The ring's data: 2 * capacity bytes are mapped from here.
+   */
+  uint8_t *data;
+  /**
+   * This side's counter in the shared memory: stored with release.
+   */
+  uint64_t *own_counter;
+  /**
+   * The other side's counter in the shared memory: loaded with acquire.
+   */
+  const uint64_t *other_counter;
+  /**
+   * Not 0 while the other side sleeps or is about to: loaded relaxed, after a compiler barrier.
+   */
+  const uint32_t *other_parked;
+  /**
+   * Not 0 where the light barrier is not enough in this process: spsc_wake is always called.
+   */
+  uint32_t fenced;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} spsc_cursor;
 
 #ifdef __cplusplus
 extern "C" {
@@ -647,6 +724,31 @@ const char *spsc_status_string(int32_t status);
  * Thread: any. Blocks: no.
  */
 uint32_t spsc_version(void);
+
+/**
+ * One side's cursor, to claim and publish or to peek and release without a call: see spsc_cursor,
+ * and spsc_shm_inline.h for C and C++. NULL if ring is NULL, or side is not one side.
+ *
+ * side: SPSC_PRODUCER or SPSC_CONSUMER.
+ *
+ * The cursor lives as long as the handle. Only the one thread that uses this side of the handle may
+ * touch it. It takes no role: the first claim or peek finds no room in it, and so calls the
+ * function, which does.
+ *
+ * Thread: any. Blocks: no.
+ */
+struct spsc_cursor *spsc_cursor_of(struct spsc_ring *ring, uint32_t side);
+
+/**
+ * Wakes the other side, if it sleeps and what it waits for is there: after a counter was advanced
+ * by hand, and *other_parked | fenced was not 0.
+ *
+ * side: the side that advanced, SPSC_PRODUCER or SPSC_CONSUMER; anything else gives
+ * SPSC_ERR_INVALID_ARGUMENT.
+ *
+ * Thread: the side's. Blocks: no.
+ */
+spsc_status spsc_wake(struct spsc_ring *ring, uint32_t side);
 
 #ifdef __cplusplus
 }  // extern "C"

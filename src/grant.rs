@@ -7,11 +7,10 @@
 //! what the other process does.
 
 use crate::cursor::{Rx, Tx};
-use crate::handle::Lane;
+use crate::endpoint::Endpoint;
 use crate::status::Result;
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::ptr::NonNull;
 
 /// Free bytes to write into. Dropped without [`publish`](Self::publish), nothing is sent.
 ///
@@ -30,15 +29,15 @@ use std::ptr::NonNull;
 /// ```
 #[must_use = "nothing is sent until it is published"]
 pub struct WriteGrant<'a> {
-    lane: Lane<'a, Tx>,
-    data: NonNull<u8>,
+    endpoint: &'a mut Endpoint<Tx>,
+    data: *mut u8,
     len: usize,
     written: usize,
 }
 
 impl<'a> WriteGrant<'a> {
-    pub(crate) fn new(lane: Lane<'a, Tx>, data: NonNull<u8>, len: usize) -> Self {
-        Self { lane, data, len, written: 0 }
+    pub(crate) fn new(endpoint: &'a mut Endpoint<Tx>, data: *mut u8, len: usize) -> Self {
+        Self { endpoint, data, len, written: 0 }
     }
 
     /// Bytes granted.
@@ -60,7 +59,7 @@ impl<'a> WriteGrant<'a> {
     #[must_use]
     #[inline]
     pub fn as_mut_ptr(&mut self) -> *mut u8 {
-        self.data.as_ptr()
+        self.data
     }
 
     /// Copies all of `source` to the start of the grant.
@@ -87,11 +86,11 @@ impl<'a> WriteGrant<'a> {
             source.len(),
             self.len
         );
-        // SAFETY: `len` bytes from `data` on are mapped for as long as the lane's handle lives, and
+        // SAFETY: `len` bytes from `data` on are mapped for as long as the endpoint's handle lives, and
         // the grant ends no sooner than `at + source.len()`. The source can't overlap it: no safe
         // reference into the memory of a ring exists.
         unsafe {
-            let to = self.data.as_ptr().add(at);
+            let to = self.data.add(at);
             source.as_ptr().copy_to_nonoverlapping(to, source.len());
         }
     }
@@ -106,7 +105,7 @@ impl<'a> WriteGrant<'a> {
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: mapped and initialised, as in `put`; the caller promises that nobody else uses
         // them, and the grant is borrowed mutably.
-        unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr(), self.len) }
+        unsafe { std::slice::from_raw_parts_mut(self.data, self.len) }
     }
 
     /// Makes the first `n` bytes visible to the consumer.
@@ -115,15 +114,15 @@ impl<'a> WriteGrant<'a> {
     /// [`Status::Misuse`](crate::Status::Misuse) if `n` is more than was granted; nothing is sent
     /// then.
     #[inline]
-    pub fn publish(mut self, n: usize) -> Result<()> {
-        self.lane.advance(n as u64)
+    pub fn publish(self, n: usize) -> Result<()> {
+        self.endpoint.advance(n as u64)
     }
 
     /// Makes all bytes visible to the consumer.
     #[inline]
-    pub fn publish_all(mut self) {
+    pub fn publish_all(self) {
         // Fails only in a forked child, which holds no role.
-        let _ = self.lane.advance(self.len as u64);
+        let _ = self.endpoint.advance(self.len as u64);
     }
 }
 
@@ -168,15 +167,15 @@ impl fmt::Debug for WriteGrant<'_> {
 /// ```
 #[must_use = "nothing is consumed until it is released"]
 pub struct ReadGrant<'a> {
-    lane: Lane<'a, Rx>,
-    data: NonNull<u8>,
+    endpoint: &'a mut Endpoint<Rx>,
+    data: *mut u8,
     len: usize,
     read: usize,
 }
 
 impl<'a> ReadGrant<'a> {
-    pub(crate) fn new(lane: Lane<'a, Rx>, data: NonNull<u8>, len: usize) -> Self {
-        Self { lane, data, len, read: 0 }
+    pub(crate) fn new(endpoint: &'a mut Endpoint<Rx>, data: *mut u8, len: usize) -> Self {
+        Self { endpoint, data, len, read: 0 }
     }
 
     /// Bytes granted.
@@ -197,7 +196,7 @@ impl<'a> ReadGrant<'a> {
     #[must_use]
     #[inline]
     pub fn as_ptr(&self) -> *const u8 {
-        self.data.as_ptr()
+        self.data
     }
 
     /// Fills `target` from the start of the grant.
@@ -222,7 +221,7 @@ impl<'a> ReadGrant<'a> {
         assert!(target.len() <= self.len - at, "{} bytes of a grant of {}", target.len(), self.len);
         // SAFETY: as in `WriteGrant::put`.
         unsafe {
-            let from = self.data.as_ptr().add(at);
+            let from = self.data.add(at);
             from.copy_to_nonoverlapping(target.as_mut_ptr(), target.len());
         }
     }
@@ -236,7 +235,7 @@ impl<'a> ReadGrant<'a> {
     #[inline]
     pub unsafe fn as_slice(&self) -> &[u8] {
         // SAFETY: mapped and initialised, as in `get`; the caller promises that nobody writes them.
-        unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.len) }
+        unsafe { std::slice::from_raw_parts(self.data, self.len) }
     }
 
     /// Consumes the first `n` bytes: the producer may write over them.
@@ -245,15 +244,15 @@ impl<'a> ReadGrant<'a> {
     /// [`Status::Misuse`](crate::Status::Misuse) if `n` is more than was granted; nothing is
     /// consumed then.
     #[inline]
-    pub fn release(mut self, n: usize) -> Result<()> {
-        self.lane.advance(n as u64)
+    pub fn release(self, n: usize) -> Result<()> {
+        self.endpoint.advance(n as u64)
     }
 
     /// Consumes all bytes.
     #[inline]
-    pub fn release_all(mut self) {
+    pub fn release_all(self) {
         // Fails only in a forked child, which holds no role.
-        let _ = self.lane.advance(self.len as u64);
+        let _ = self.endpoint.advance(self.len as u64);
     }
 }
 

@@ -9,15 +9,16 @@ mod status;
 mod sync;
 mod sys;
 mod layout;
-mod role;
-mod spin;
-mod pace;
-mod park;
-mod cursor;
-#[cfg(not(loom))]
-mod segment;
 #[cfg(not(loom))]
 mod registry;
+mod role;
+mod cursor;
+mod wait;
+mod endpoint;
+#[cfg(not(loom))]
+mod options;
+#[cfg(not(loom))]
+mod segment;
 #[cfg(not(loom))]
 mod handle;
 #[cfg(not(loom))]
@@ -35,5 +36,7 @@ pub use grant::{ReadGrant, WriteGrant};
 #[cfg(not(loom))]
 pub use handle::{RoleState, RoleStats, Stats};
 #[cfg(not(loom))]
-pub use ring::{Consumer, Interrupter, Options, Producer, Ring, Spin};
+pub use options::{Options, Spin};
+#[cfg(not(loom))]
+pub use ring::{Consumer, Interrupter, Producer, Ring};
 pub use status::{Error, Result, Status};

@@ -1,13 +1,14 @@
 //! The safe Rust interface: [`Ring`], and its two ends [`Producer`] and [`Consumer`].
 
 use crate::cursor::{Rx, Tx};
+use crate::endpoint::Endpoint;
 use crate::grant::{ReadGrant, WriteGrant};
-use crate::handle::{Handle, Lane, Stats};
-use crate::park::FOREVER;
+use crate::handle::{Handle, Stats};
+use crate::options::{Options, nanoseconds};
 use crate::role::Role;
-use crate::segment::{Choices, Segment};
-use crate::spin::SPIN_ADAPTIVE;
+use crate::segment::Segment;
 use crate::status::{Result, Status};
+use crate::wait::FOREVER;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -16,86 +17,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a wait spins before it sleeps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Spin {
-    /// As recent waits suggest, up to 50 µs. The default.
-    #[default]
-    Adaptive,
-    /// Not at all: every wait sleeps.
-    Never,
-    /// For this long, whatever recent waits took; at most 100 ms.
-    For(Duration),
-}
-
-/// What can be chosen when a ring is made.
-///
-/// ```
-/// use spsc_shm::{Options, Spin};
-/// let ring = Options::new().spin(Spin::Never).anonymous(4096)?;
-/// # Ok::<(), spsc_shm::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Options {
-    choices: Choices,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Options {
-    /// Mode 0600, no replacing, no prefaulting, adaptive spinning.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { choices: Choices::DEFAULT }
-    }
-
-    /// Permission bits of a named ring's object, less the process's umask; what is beyond 0777 is
-    /// left out. The owner must be left with reading and writing, or creating fails with
-    /// [`Status::Permission`].
-    #[must_use]
-    pub const fn mode(mut self, mode: u32) -> Self {
-        self.choices.mode = mode & 0o777;
-        self
-    }
-
-    /// Whether to replace a ring of the same name that has no live producer, no live consumer and
-    /// no live creator. A ring in use is never replaced, nor an object that is no ring.
-    #[must_use]
-    pub const fn replace_stale(mut self, yes: bool) -> Self {
-        self.choices.replace_stale = yes;
-        self
-    }
-
-    /// Whether to enter all pages into this process's page tables at once, so that the first lap
-    /// takes no faults.
-    #[must_use]
-    pub const fn prefault(mut self, yes: bool) -> Self {
-        self.choices.prefault = yes;
-        self
-    }
-
-    /// How long a wait spins before it sleeps, on both sides of the ring.
-    #[must_use]
-    pub fn spin(mut self, spin: Spin) -> Self {
-        self.choices.spin_ns = match spin {
-            Spin::Adaptive => SPIN_ADAPTIVE,
-            Spin::Never => 0,
-            Spin::For(time) => limited(time),
-        };
-        self
-    }
-
     /// Makes a ring under `name`, as [`Ring::create`].
     ///
     /// # Errors
     /// As [`Ring::create`].
     pub fn create(&self, name: impl AsRef<OsStr>, min_capacity: usize) -> Result<Ring> {
         let name = name.as_ref().as_bytes();
-        Ok(Ring { handle: Handle::create(name, min_capacity as u64, &self.choices)? })
+        Ok(Ring { handle: Handle::create(name, min_capacity as u64, self)? })
     }
 
     /// Makes a ring without a name, as [`Ring::anonymous`].
@@ -103,18 +32,13 @@ impl Options {
     /// # Errors
     /// As [`Ring::anonymous`].
     pub fn anonymous(&self, min_capacity: usize) -> Result<Ring> {
-        Ok(Ring { handle: Handle::create_anonymous(min_capacity as u64, &self.choices)? })
+        Ok(Ring { handle: Handle::create_anonymous(min_capacity as u64, self)? })
     }
 }
 
 /// A time as `timeout_ns`; `None` and what does not fit are without limit.
-fn nanoseconds(timeout: Option<Duration>) -> u64 {
-    timeout.map_or(FOREVER, limited)
-}
-
-/// A time in nanoseconds, that is never mistaken for "without limit".
-fn limited(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(FOREVER).min(FOREVER - 1)
+fn limit(timeout: Option<Duration>) -> u64 {
+    timeout.map_or(FOREVER, nanoseconds)
 }
 
 /// An open ring. Any thread may look at it; [`split`](Ring::split) it to use it.
@@ -164,7 +88,7 @@ impl Ring {
     /// As [`connect`](Self::connect), and [`Status::Timeout`].
     pub fn connect_timeout(name: impl AsRef<OsStr>, timeout: Option<Duration>) -> Result<Self> {
         let name = name.as_ref().as_bytes();
-        Ok(Self { handle: Handle::connect_timeout(name, nanoseconds(timeout))? })
+        Ok(Self { handle: Handle::connect_timeout(name, limit(timeout))? })
     }
 
     /// Opens the anonymous ring behind a descriptor, which is duplicated.
@@ -260,9 +184,9 @@ pub struct Producer {
 
 impl Producer {
     #[inline(always)]
-    fn lane(&mut self) -> Lane<'_, Tx> {
+    fn endpoint(&mut self) -> &mut Endpoint<Tx> {
         // SAFETY: there is one producer of this handle, and it is borrowed mutably.
-        unsafe { self.ring.handle.lane() }
+        unsafe { &mut *self.ring.handle.endpoint() }
     }
 
     /// The ring, for what any thread may do with it.
@@ -286,9 +210,9 @@ impl Producer {
     /// [`Status::System`].
     #[inline]
     pub fn claim(&mut self, want: usize, timeout: Option<Duration>) -> Result<WriteGrant<'_>> {
-        let mut lane = self.lane();
-        let data = lane.acquire(want as u64, nanoseconds(timeout))?;
-        Ok(WriteGrant::new(lane, data, want))
+        let endpoint = self.endpoint();
+        let data = endpoint.reserve(want as u64, limit(timeout))?;
+        Ok(WriteGrant::new(endpoint, data, want))
     }
 
     /// Waits until `min` bytes are free and grants all that are.
@@ -297,9 +221,9 @@ impl Producer {
     /// As [`claim`](Self::claim).
     #[inline]
     pub fn claim_some(&mut self, min: usize, timeout: Option<Duration>) -> Result<WriteGrant<'_>> {
-        let mut lane = self.lane();
-        let (data, len) = lane.acquire_some(min as u64, nanoseconds(timeout))?;
-        Ok(WriteGrant::new(lane, data, len as usize))
+        let endpoint = self.endpoint();
+        let (data, len) = endpoint.reserve_some(min as u64, limit(timeout))?;
+        Ok(WriteGrant::new(endpoint, data, len as usize))
     }
 
     /// Waits until `need` bytes are free.
@@ -307,13 +231,13 @@ impl Producer {
     /// # Errors
     /// As [`claim`](Self::claim).
     pub fn wait_for_space(&mut self, need: usize, timeout: Option<Duration>) -> Result<()> {
-        self.lane().wait_for(need as u64, nanoseconds(timeout))
+        self.endpoint().wait_for(need as u64, limit(timeout))
     }
 }
 
 impl Drop for Producer {
     fn drop(&mut self) {
-        self.lane().detach();
+        self.endpoint().detach();
     }
 }
 
@@ -343,9 +267,9 @@ pub struct Consumer {
 
 impl Consumer {
     #[inline(always)]
-    fn lane(&mut self) -> Lane<'_, Rx> {
+    fn endpoint(&mut self) -> &mut Endpoint<Rx> {
         // SAFETY: there is one consumer of this handle, and it is borrowed mutably.
-        unsafe { self.ring.handle.lane() }
+        unsafe { &mut *self.ring.handle.endpoint() }
     }
 
     /// The ring, for what any thread may do with it.
@@ -366,9 +290,9 @@ impl Consumer {
     /// As [`Producer::claim`].
     #[inline]
     pub fn peek(&mut self, want: usize, timeout: Option<Duration>) -> Result<ReadGrant<'_>> {
-        let mut lane = self.lane();
-        let data = lane.acquire(want as u64, nanoseconds(timeout))?;
-        Ok(ReadGrant::new(lane, data, want))
+        let endpoint = self.endpoint();
+        let data = endpoint.reserve(want as u64, limit(timeout))?;
+        Ok(ReadGrant::new(endpoint, data, want))
     }
 
     /// Waits until `min` bytes are there and grants all that are.
@@ -377,9 +301,9 @@ impl Consumer {
     /// As [`Producer::claim`].
     #[inline]
     pub fn peek_some(&mut self, min: usize, timeout: Option<Duration>) -> Result<ReadGrant<'_>> {
-        let mut lane = self.lane();
-        let (data, len) = lane.acquire_some(min as u64, nanoseconds(timeout))?;
-        Ok(ReadGrant::new(lane, data, len as usize))
+        let endpoint = self.endpoint();
+        let (data, len) = endpoint.reserve_some(min as u64, limit(timeout))?;
+        Ok(ReadGrant::new(endpoint, data, len as usize))
     }
 
     /// Waits until `need` bytes are there.
@@ -387,13 +311,13 @@ impl Consumer {
     /// # Errors
     /// As [`Producer::claim`].
     pub fn wait_for_data(&mut self, need: usize, timeout: Option<Duration>) -> Result<()> {
-        self.lane().wait_for(need as u64, nanoseconds(timeout))
+        self.endpoint().wait_for(need as u64, limit(timeout))
     }
 }
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        self.lane().detach();
+        self.endpoint().detach();
     }
 }
 

@@ -135,7 +135,8 @@ fn questions(declaration: &str) -> String {
         );
         let fields =
             body.split(';').map(str::trim).filter(|field| !field.is_empty()).map(|field| {
-                let (of, field) = field.rsplit_once(' ').expect("a field has a type and a name");
+                let name_at = field.rfind([' ', '*']).expect("a field has a type and a name") + 1;
+                let (of, field) = (field[..name_at].trim_end(), &field[name_at..]);
                 format!(
                     "printf(\"field {name}.{field}: {of}, offset %zu, size %zu\\n\", \
                  offsetof({name}, {field}), sizeof((({name} *)0)->{field}));\n"

@@ -35,9 +35,10 @@ fn generate() -> String {
     config.after_includes = Some(macros());
     let mut header = Vec::new();
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["types", "lifecycle", "producer", "consumer", "any"] {
+    for file in ["types", "lifecycle", "producer", "consumer", "any", "cursor"] {
         builder = builder.with_src(root.join(format!("src/ffi/{file}.rs")));
     }
+    builder = builder.with_src(root.join("src/cursor.rs"));
     builder.generate().expect("the C interface can be expressed in C").write(&mut header);
     String::from_utf8(header).expect("the documentation is UTF-8")
 }

@@ -338,12 +338,25 @@ fn the_mode_is_honoured_less_the_umask() {
         // SAFETY: umask can't fail and touches no memory. No other thread makes files here.
         unsafe { libc::umask(0o022) };
         assert_eq!(mode_of(Options::new()), 0o600);
-        assert_eq!(mode_of(Options::new().mode(0o666)), 0o644);
+        assert_eq!(mode_of(Options::new().mode(0o666)), 0o600, "nobody reads who can't write");
         // SAFETY: as above.
         unsafe { libc::umask(0) };
         assert_eq!(mode_of(Options::new().mode(0o666)), 0o666);
-        assert_eq!(mode_of(Options::new().mode(0o640)), 0o640);
+        assert_eq!(mode_of(Options::new().mode(0o660)), 0o660);
     });
+}
+
+#[test]
+fn a_mode_that_lets_somebody_read_and_not_write_is_refused() {
+    let name = Name::new();
+    for mode in [0o640, 0o604, 0o644, 0o664, 0o646, 0o1600] {
+        let refused = Options::new().mode(mode).create(&name, 1);
+        assert_eq!(status(refused), Status::InvalidArgument, "{mode:o}");
+    }
+    for mode in [0o600, 0o660, 0o606, 0o666, 0o622] {
+        drop(Options::new().mode(mode).create(&name, 1).unwrap());
+        Ring::unlink(&name).unwrap();
+    }
 }
 
 /// This process's descriptors, each with its flags.

@@ -2,9 +2,12 @@
 
 use super::guard::{bytes, guard, guard_or, handle, place};
 use super::sized;
-use super::types::{SPSC_PREFAULT, SPSC_REPLACE_STALE, spsc_options, spsc_ring, spsc_status};
+use super::types::{
+    SPSC_PREFAULT, SPSC_REPLACE_STALE, SPSC_SPIN_ADAPTIVE, spsc_options, spsc_ring, spsc_status,
+};
 use crate::handle::Handle;
-use crate::segment::{Choices, Segment};
+use crate::options::Options;
+use crate::segment::Segment;
 use crate::status::{Result, Status};
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
@@ -15,17 +18,16 @@ const NO_DESCRIPTOR: c_int = -1;
 
 const DEFAULTS: spsc_options = spsc_options {
     struct_size: size_of::<spsc_options>(),
-    mode: Choices::DEFAULT.mode,
+    mode: 0o600,
     flags: 0,
-    spin_ns: Choices::DEFAULT.spin_ns,
+    spin_ns: SPSC_SPIN_ADAPTIVE,
 };
 
-fn choices(options: &spsc_options) -> Result<Choices> {
-    let known = SPSC_REPLACE_STALE | SPSC_PREFAULT;
-    if options.flags & !known != 0 || options.mode & !0o777 != 0 {
+fn checked(options: &spsc_options) -> Result<Options> {
+    if options.flags & !(SPSC_REPLACE_STALE | SPSC_PREFAULT) != 0 {
         return Err(Status::InvalidArgument.into());
     }
-    Ok(Choices {
+    Ok(Options {
         mode: options.mode,
         replace_stale: options.flags & SPSC_REPLACE_STALE != 0,
         prefault: options.flags & SPSC_PREFAULT != 0,
@@ -110,7 +112,7 @@ pub unsafe extern "C" fn spsc_create_with(
         // SAFETY: a caller passes NULL or what the parameters' types say, valid during the call.
         let (name, options, out) =
             unsafe { (bytes(name)?, read_options(options)?, place(out_ring)?) };
-        hand_out(out, Handle::create(name, min_capacity as u64, &choices(&options)?)?);
+        hand_out(out, Handle::create(name, min_capacity as u64, &checked(&options)?)?);
         Ok(())
     })
 }
@@ -193,7 +195,7 @@ pub unsafe extern "C" fn spsc_create_anonymous_with(
         if options.mode != DEFAULTS.mode || options.flags & SPSC_REPLACE_STALE != 0 {
             return Err(Status::InvalidArgument.into());
         }
-        hand_out(out, Handle::create_anonymous(min_capacity as u64, &choices(&options)?)?);
+        hand_out(out, Handle::create_anonymous(min_capacity as u64, &checked(&options)?)?);
         Ok(())
     })
 }

@@ -1,6 +1,6 @@
 //! The producer's functions.
 
-use super::lane;
+use super::side;
 use super::types::{spsc_ring, spsc_status};
 use crate::cursor::Tx;
 use std::ffi::c_void;
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn spsc_claim(
     out_data: *mut *mut c_void,
 ) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
-    unsafe { lane::acquire::<Tx>(ring, want, timeout_ns, out_data) }
+    unsafe { side::reserve::<Tx>(ring, want, timeout_ns, out_data) }
 }
 
 /// Waits until min bytes are free, and claims all that are: the way to amortise a call over many
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn spsc_claim_some(
     out_len: *mut usize,
 ) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
-    unsafe { lane::acquire_some::<Tx>(ring, min, timeout_ns, out_data, out_len) }
+    unsafe { side::reserve_some::<Tx>(ring, min, timeout_ns, out_data, out_len) }
 }
 
 /// Makes the first n claimed bytes visible to the consumer, and wakes it if it sleeps. n may be
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn spsc_claim_some(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_publish(ring: *mut spsc_ring, n: usize) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
-    unsafe { lane::advance::<Tx>(ring, n) }
+    unsafe { side::advance::<Tx>(ring, n) }
 }
 
 /// Waits until need bytes are free. Claims nothing, but makes this handle the producer. Outcomes
@@ -77,5 +77,5 @@ pub unsafe extern "C" fn spsc_wait_for_space(
     timeout_ns: u64,
 ) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
-    unsafe { lane::wait_for::<Tx>(ring, need, timeout_ns) }
+    unsafe { side::wait_for::<Tx>(ring, need, timeout_ns) }
 }

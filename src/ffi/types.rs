@@ -108,8 +108,8 @@ pub const SPSC_WAIT_FOREVER: u64 = u64::MAX;
 pub const SPSC_SPIN_ADAPTIVE: u64 = u64::MAX;
 
 // The header's numbers have to stand here; they are those of the library.
-const_assert_eq!(SPSC_WAIT_FOREVER, crate::park::FOREVER);
-const_assert_eq!(SPSC_SPIN_ADAPTIVE, crate::spin::SPIN_ADAPTIVE);
+const_assert_eq!(SPSC_WAIT_FOREVER, crate::wait::FOREVER);
+const_assert_eq!(SPSC_SPIN_ADAPTIVE, crate::wait::spin::SPIN_ADAPTIVE);
 
 /// Flag of spsc_options: if a ring of the same name has no live producer, no live consumer, and no
 /// live creator, replace it. A ring in use is never replaced, nor an object that is no ring:
@@ -136,6 +136,11 @@ pub struct spsc_options {
     pub struct_size: usize,
     /// Permission bits of a named ring, less the process's umask. Default 0600. The owner must be
     /// left with reading and writing, or creating fails with SPSC_ERR_PERMISSION.
+    ///
+    /// Group and others may get both reading and writing, or neither. Whoever may read may hold a
+    /// lock on the object, and with it could keep everybody from a role or hide a death. So a mode
+    /// that lets somebody read who may not write gives SPSC_ERR_INVALID_ARGUMENT, and where the
+    /// umask takes writing away, reading goes too.
     pub mode: u32,
     /// SPSC_REPLACE_STALE and SPSC_PREFAULT, or'ed. Default 0.
     pub flags: u32,
