@@ -6,3 +6,7 @@ pub mod channel;
 pub mod ring;
 pub mod floors;
 pub mod alternatives;
+pub mod stats;
+pub mod table;
+pub mod machine;
+pub mod versus;

@@ -239,6 +239,35 @@ pub fn together<T>(
     Run { value, disturbed: stage.take_preemptions() != 0 }
 }
 
+/// Lets a closure be run by another thread.
+struct Sent<F>(F);
+
+// SAFETY: `with_far_thread` is called with closures over channels, which are shared safely, and plain
+// numbers.
+unsafe impl<F> Send for Sent<F> {}
+
+impl<F: FnOnce()> Sent<F> {
+    fn run(self) {
+        (self.0)();
+    }
+}
+
+/// Runs `far` in a thread on a CPU of its own, and `near` in this one. For channels that may be
+/// shared between threads.
+pub fn with_far_thread<T>(cpu: usize, far: impl FnOnce(), near: impl FnOnce() -> T) -> T {
+    let far = Sent(far);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            pin(cpu);
+            // The near side would wait for ever.
+            if catch_unwind(AssertUnwindSafe(|| far.run())).is_err() {
+                std::process::exit(1);
+            }
+        });
+        near()
+    })
+}
+
 /// Has the kernel kill this process when the one that forked it ends.
 fn die_with_parent() {
     // SAFETY: a plain call.

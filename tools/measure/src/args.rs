@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use harness::process::Cpus;
+use harness::versus::{Options, cpus, positive};
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -39,11 +40,11 @@ pub struct Survey {
     rounds: Option<usize>,
     /// Bytes of a message in streams
     #[arg(long, value_delimiter = ',', value_name = "A,B,…", value_parser = positive,
-        default_values_t = [8, 64, 256, 1024, 4096, 65536])]
+        default_value = "8,64,256,1024,4096,65536")]
     pub sizes: Vec<usize>,
     /// Bytes of a ring; round trips use the first
     #[arg(long, value_delimiter = ',', value_name = "A,B,…", value_parser = positive,
-        default_values_t = [65536, 1 << 20])]
+        default_value = "65536,1048576")]
     pub rings: Vec<usize>,
     /// The CPUs to run on [default: two of different cores]
     #[arg(long, value_name = "A,B", value_parser = cpus)]
@@ -74,32 +75,8 @@ pub struct Ab {
     /// Builds of libspsc_shm.so, the one to compare with first
     #[arg(required = true, value_name = "[NAME=]LIBRARY")]
     pub builds: Vec<Build>,
-    /// How long to measure
-    #[arg(long, value_name = "N", default_value_t = 60)]
-    pub seconds: u64,
-    /// Bytes of a message in streams
-    #[arg(long, value_delimiter = ',', value_name = "A,B,…", value_parser = positive,
-        default_values_t = [8, 64, 256, 4096, 65536])]
-    pub sizes: Vec<usize>,
-    /// Bytes of a ring; round trips use the first
-    #[arg(long, value_delimiter = ',', value_name = "A,B,…", value_parser = positive,
-        default_values_t = [65536, 1 << 20])]
-    pub rings: Vec<usize>,
-    /// Only these [default: both]
-    #[arg(long, value_delimiter = ',', value_enum, value_name = "A,B")]
-    pub only: Vec<Kind>,
-    /// Streams by spsc_claim_some and spsc_peek_some too, up to 64 messages in one go
-    #[arg(long)]
-    pub batches: bool,
-    /// How long a block of one build is
-    #[arg(long, value_name = "N", default_value_t = 3.0)]
-    pub block_ms: f64,
-    /// The CPUs to run on [default: two of different cores]
-    #[arg(long, value_name = "A,B", value_parser = cpus)]
-    pub cpus: Option<Cpus>,
-    /// Write all rows
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub options: Options,
 }
 
 /// A build of the library, and what to call it.
@@ -118,12 +95,6 @@ impl FromStr for Build {
             None => Self { name: None, path: word.into() },
         })
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
-    Trips,
-    Streams,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -159,33 +130,5 @@ impl Survey {
     /// Whether to measure the ring through this interface.
     pub fn wants_via(&self, interface: Interface) -> bool {
         self.via.is_empty() || self.via.contains(&interface)
-    }
-}
-
-/// Every message must fit every ring.
-pub fn check_fit(sizes: &[usize], rings: &[usize]) -> Result<(), String> {
-    let (size, ring) = (sizes.iter().max(), rings.iter().min());
-    match (size, ring) {
-        (Some(size), Some(ring)) if size > ring => {
-            Err(format!("a message of {size} bytes does not fit a ring of {ring}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn positive(word: &str) -> Result<usize, String> {
-    match word.parse() {
-        Ok(0) => Err("must be more than 0".into()),
-        Ok(number) => Ok(number),
-        Err(error) => Err(format!("{error}")),
-    }
-}
-
-fn cpus(list: &str) -> Result<Cpus, String> {
-    let pair =
-        list.split_once(',').and_then(|(near, far)| Some((near.parse().ok()?, far.parse().ok()?)));
-    match pair {
-        Some((near, far)) if near != far => Ok(Cpus { near, far }),
-        _ => Err("not two CPUs".into()),
     }
 }

@@ -3,8 +3,6 @@
 
 mod args;
 mod results;
-mod table;
-mod machine;
 mod chart;
 mod report;
 mod survey;
@@ -12,7 +10,6 @@ mod ab;
 
 use args::{Cli, Command};
 use clap::Parser;
-use harness::process::Cpus;
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -27,17 +24,8 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
-    let cpus = |chosen: Option<Cpus>| chosen.or_else(Cpus::choose).ok_or("needs two CPUs");
     match cli.command {
-        None => {
-            let args = cli.survey;
-            args::check_fit(&args.sizes, &args.rings)?;
-            survey::run(&args, cpus(args.cpus)?)?;
-        }
-        Some(Command::Ab(args)) => {
-            args::check_fit(&args.sizes, &args.rings)?;
-            ab::run(&args, cpus(args.cpus)?)?;
-        }
+        None => survey::run(&cli.survey),
+        Some(Command::Ab(args)) => ab::run(&args),
     }
-    Ok(())
 }

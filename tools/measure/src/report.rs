@@ -2,11 +2,11 @@
 
 use crate::args::Survey;
 use crate::chart::{Axis, Chart, Curve, decades};
-use crate::machine::{kernel, processor};
 use crate::results::{Flow, Key, Results, Series, What};
 use crate::survey;
-use crate::table::{Table, bytes, ns, or_dash};
+use harness::machine::{kernel, processor};
 use harness::process::Cpus;
+use harness::table::{Table, bytes, ns, or_dash};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::{fs, io};

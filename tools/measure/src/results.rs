@@ -1,6 +1,7 @@
 //! What was measured, round by round.
 
 use harness::channel::Latency;
+use harness::stats::{at_quantile, median};
 use hdrhistogram::Histogram;
 
 /// What is measured.
@@ -122,17 +123,4 @@ impl Results {
         let others = &self.get(Key { what, via: from })?.samples;
         Some(median(samples.iter().zip(others).map(|(one, other)| one.ns - other.ns)))
     }
-}
-
-pub fn median(values: impl Iterator<Item = f64>) -> f64 {
-    at_quantile(values, 0.5)
-}
-
-/// Between two values, in proportion.
-pub fn at_quantile(values: impl Iterator<Item = f64>, quantile: f64) -> f64 {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    let place = quantile * (sorted.len() - 1) as f64;
-    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    low + (high - low) * place.fract()
 }

@@ -3,7 +3,7 @@
 
 use crate::args::{Group, Interface, Survey};
 use crate::report;
-use crate::results::{self, Flow, Key, Results, What};
+use crate::results::{Flow, Key, Results, What};
 use harness::alternatives::{MessageQueue, Stream as Bytes};
 use harness::channel::{
     Channel, Latency, Receiver, Sender, Stream, Trips, really, round_trip, throughput,
@@ -11,7 +11,9 @@ use harness::channel::{
 use harness::floors::{BLOCK_SIZE, Blocks, Futex, TwoLines};
 use harness::process::{self, Cpus, Run};
 use harness::ring::{CRing, Choice, Library, RustRing};
-use std::io;
+use harness::stats::median;
+use harness::versus::check_fit;
+use std::error::Error;
 use std::time::Instant;
 
 /// Messages that go in one call, at most.
@@ -20,7 +22,9 @@ const BATCH: usize = 64;
 const ATTEMPTS: usize = 4;
 
 /// Measures everything, and reports.
-pub fn run(args: &Survey, cpus: Cpus) -> io::Result<()> {
+pub fn run(args: &Survey) -> Result<(), Box<dyn Error>> {
+    check_fit(&args.sizes, &args.rings)?;
+    let cpus = args.cpus.or_else(Cpus::choose).ok_or("needs two CPUs")?;
     process::pin(cpus.near);
     let mut measuring = Measuring { cpus, effort: Effort::new(args), results: Results::default() };
     for round in 1..=args.rounds() {
@@ -28,7 +32,8 @@ pub fn run(args: &Survey, cpus: Cpus) -> io::Result<()> {
         measuring.round(args);
     }
     eprintln!();
-    report::write(args, cpus, &measuring.results)
+    report::write(args, cpus, &measuring.results)?;
+    Ok(())
 }
 
 /// How long to look at each thing.
@@ -247,7 +252,7 @@ impl Measuring {
             }
             start.elapsed().as_nanos() as f64 / f64::from(COUNT)
         };
-        let ns = results::median((0..PASSES).map(|_| pass()));
+        let ns = median((0..PASSES).map(|_| pass()));
         self.results.add(Key { what: What::Calls, via }, ns, None);
     }
 }

@@ -1,7 +1,7 @@
 //! How far the two CPUs are from each other: a virtual machine's move about under it, and each place
 //! has its own round trip of a cache line.
 
-use crate::results::median;
+use crate::stats::median;
 
 /// A place of the two CPUs, as the ping-pong tells it.
 #[derive(Debug, PartialEq)]

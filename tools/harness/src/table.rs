@@ -8,15 +8,18 @@ pub struct Table {
 }
 
 impl Table {
+    /// With these column heads.
     pub fn new<S: Into<String>>(head: impl IntoIterator<Item = S>) -> Self {
         Self { rows: vec![head.into_iter().map(Into::into).collect()] }
     }
 
+    /// Adds a row, of a cell for each column.
     pub fn row(&mut self, cells: Vec<String>) {
         assert!(cells.len() == self.rows[0].len());
         self.rows.push(cells);
     }
 
+    /// Writes the table to the end of `text`, unless it has no rows.
     pub fn write(&self, text: &mut String) {
         if self.rows.len() == 1 {
             return;
@@ -41,14 +44,17 @@ impl Table {
     }
 }
 
+/// Nanoseconds, as precise as they are known.
 pub fn ns(value: f64) -> String {
     if value < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
 }
 
+/// The text, or a dash where there is none.
 pub fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "–".into())
 }
 
+/// A number of bytes.
 pub fn bytes(size: usize) -> String {
     match size {
         size if size >= 1 << 20 && size % (1 << 20) == 0 => format!("{} MiB", size >> 20),

@@ -1,33 +1,45 @@
 //! What is measured of every build.
 
-use crate::args::{Ab, Kind};
+use super::options::{Kind, Options};
+use crate::channel::{Stream, Trips};
 use crate::table::bytes;
-use harness::channel::{Stream, Trips};
 use std::fmt;
 
 /// Messages that go in one call, at most.
 const BATCH: usize = 64;
 
-/// One thing to measure. `ring` is a capacity.
+/// One thing to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Test {
-    Trip { ring: usize },
-    Stream { size: usize, ring: usize, batches: bool },
+    /// 64 bytes there and back.
+    Trip {
+        /// Bytes of either ring.
+        ring: usize,
+    },
+    /// Messages one way.
+    Stream {
+        /// Bytes of a message.
+        size: usize,
+        /// Bytes of the ring.
+        ring: usize,
+        /// Up to 64 messages in one go, instead of each by itself.
+        batches: bool,
+    },
 }
 
 impl Test {
     /// All that the arguments ask for.
-    pub fn all(args: &Ab) -> Vec<Self> {
-        let wants = |kind| args.only.is_empty() || args.only.contains(&kind);
+    pub(super) fn all(options: &Options) -> Vec<Self> {
+        let wants = |kind| options.only.is_empty() || options.only.contains(&kind);
         let mut tests = Vec::new();
         if wants(Kind::Trips) {
-            tests.push(Self::Trip { ring: args.rings[0] });
+            tests.push(Self::Trip { ring: options.rings[0] });
         }
         if wants(Kind::Streams) {
-            let ways: &[bool] = if args.batches { &[false, true] } else { &[false] };
+            let ways: &[bool] = if options.batches { &[false, true] } else { &[false] };
             for &batches in ways {
-                for &ring in &args.rings {
-                    tests.extend(args.sizes.iter().map(|&size| Self::Stream {
+                for &ring in &options.rings {
+                    tests.extend(options.sizes.iter().map(|&size| Self::Stream {
                         size,
                         ring,
                         batches,
@@ -38,6 +50,7 @@ impl Test {
         tests
     }
 
+    /// Bytes of a ring.
     pub fn ring(self) -> usize {
         match self {
             Self::Trip { ring } | Self::Stream { ring, .. } => ring,
@@ -45,7 +58,7 @@ impl Test {
     }
 
     /// How many round trips or messages take about so long, if one takes `each_ns`.
-    pub fn count(self, block_ns: f64, each_ns: f64) -> usize {
+    pub(super) fn count(self, block_ns: f64, each_ns: f64) -> usize {
         let count = (block_ns / each_ns) as usize;
         match self {
             Self::Trip { .. } => count.max(Trips::BLOCK),
@@ -54,7 +67,7 @@ impl Test {
     }
 
     /// What one may take, before it is known.
-    pub fn guess_ns(self) -> f64 {
+    pub(super) fn guess_ns(self) -> f64 {
         match self {
             Self::Trip { .. } => 1000.0,
             Self::Stream { size, .. } => 20.0 + size as f64 / 4.0,
@@ -74,7 +87,7 @@ impl fmt::Display for Test {
     }
 }
 
-/// One build's turn at a test.
+/// A contestant's turn at a test.
 #[derive(Clone, Copy)]
 pub struct Block {
     pub test: Test,
