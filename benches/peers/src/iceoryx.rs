@@ -1,55 +1,54 @@
 //! iceoryx2's publish-subscribe, with one publisher, one subscriber and nothing dropped.
 
-use harness::channel::{Channel, Receiver, Sender};
+use harness::channel::{Receiver, Sender};
+use harness::versus::{Test, Way};
 use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::{BackpressureStrategy, Node, NodeBuilder, ipc};
 use iceoryx2::service::port_factory::PortFactory as _;
 use iceoryx2::service::port_factory::publish_subscribe::PortFactory;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Samples that wait for the subscriber, at most.
 const WAITING: usize = 256;
 
 /// A service that each process opens for itself.
-pub struct Service {
-    name: String,
-    size: usize,
-}
+pub struct Service;
 
 type Factory = PortFactory<ipc::Service, [u8], ()>;
 
-impl Service {
-    pub fn new(size: usize) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { name: format!("spsc-shm peers {} {number}", std::process::id()), size }
-    }
-
-    fn open(&self) -> (Node<ipc::Service>, Factory) {
-        let node = NodeBuilder::new().create::<ipc::Service>().expect("a node is to be had");
-        let name = self.name.as_str().try_into().expect("a sound name");
-        let factory = node
-            .service_builder(&name)
-            .publish_subscribe::<[u8]>()
-            .enable_safe_overflow(false)
-            .history_size(0)
-            .subscriber_max_buffer_size(WAITING)
-            .open_or_create()
-            .expect("a service is to be had");
-        (node, factory)
-    }
+fn open(name: &str) -> (Node<ipc::Service>, Factory) {
+    let node = NodeBuilder::new().create::<ipc::Service>().expect("a node is to be had");
+    let factory = node
+        .service_builder(&name.try_into().expect("a sound name"))
+        .publish_subscribe::<[u8]>()
+        .enable_safe_overflow(false)
+        .history_size(0)
+        .subscriber_max_buffer_size(WAITING)
+        .open_or_create()
+        .expect("a service is to be had");
+    (node, factory)
 }
 
-impl Channel for Service {
-    type Tx<'a> = Tx;
-    type Rx<'a> = Rx;
+impl Way for Service {
+    type Made = ();
+    type Tx = Tx;
+    type Rx = Rx;
 
-    fn sender(&self) -> Tx {
-        let (node, factory) = self.open();
+    fn takes(&self, test: Test) -> bool {
+        !test.is_batches()
+    }
+
+    fn lap(&self, _test: Test) -> usize {
+        WAITING
+    }
+
+    fn make(&self, _name: &str, _test: Test) {}
+
+    fn sender(&self, name: &str, test: Test) -> Tx {
+        let (node, factory) = open(name);
         let publisher = factory
             .publisher_builder()
-            .initial_max_slice_len(self.size)
+            .initial_max_slice_len(test.size())
             .backpressure_strategy(BackpressureStrategy::RetryUntilDelivered)
             .create()
             .expect("a publisher is to be had");
@@ -60,8 +59,8 @@ impl Channel for Service {
         Tx { publisher, _factory: factory, _node: node }
     }
 
-    fn receiver(&self) -> Rx {
-        let (node, factory) = self.open();
+    fn receiver(&self, name: &str, _test: Test) -> Rx {
+        let (node, factory) = open(name);
         let subscriber = factory.subscriber_builder().create().expect("a subscriber is to be had");
         Rx { subscriber, _factory: factory, _node: node }
     }

@@ -1,60 +1,79 @@
-//! Other queues, measured the same way as the ring: iceoryx2 between processes, and rtrb between
-//! threads.
+//! Other queues beside the ring: iceoryx2 and tachyon-ipc between processes, rtrb between threads.
+//! All take turns, and ratios are taken state by state, as in `measure ab`. How each is used:
+//! `README.md`.
 
+mod ring;
 mod iceoryx;
+mod tachyon;
 mod threads;
 
-use harness::channel::{Channel, Stream, Trips, round_trip, throughput};
-use harness::process::{self, Cpus};
-use harness::ring::{Choice, RustRing};
-use iceoryx2::prelude::{LogLevel, set_log_level};
+use clap::Parser;
+use harness::versus::{self, Between, Contestant, Options};
+use std::error::Error;
+use std::process::ExitCode;
 
-const SIZES: [usize; 6] = [8, 64, 256, 1024, 4096, 65536];
-const CAPACITY: usize = 1 << 20;
-const ROUNDS: usize = 5;
+/// Other queues beside spsc-shm, between two processes.
+#[derive(Parser)]
+#[command(name = "peers")]
+#[command(mut_arg("rings", |rings| rings.default_value("65536,4194304")))]
+struct Cli {
+    /// Between two threads instead, with the queues that can't leave a process
+    #[arg(long)]
+    threads: bool,
+    /// The peers to compare with, by their columns' names [default: all]
+    names: Vec<String>,
+    #[command(flatten)]
+    options: Options,
+}
 
-/// One queue's figures: the round trip, then a message of each size, in nanoseconds.
-type Row = Vec<f64>;
-
-fn main() {
-    let cpus = Cpus::choose().expect("needs two CPUs");
-    process::pin(cpus.near);
-    let choice = Choice { capacity: CAPACITY, never_spin: false };
-    let mut rounds: [Vec<Row>; 3] = Default::default();
-    set_log_level(LogLevel::Error);
-    for round in 1..=ROUNDS {
-        eprint!("\rround {round} of {ROUNDS}");
-        rounds[0].push(row(cpus, |_| RustRing::new(choice)));
-        rounds[1].push(row(cpus, iceoryx::Service::new));
-        rounds[2].push(row(cpus, |_| threads::Rtrb::new(CAPACITY)));
-    }
-    eprintln!();
-    print!("| ns | round trip of 64 B |");
-    SIZES.iter().for_each(|size| print!(" {size} B |"));
-    println!("\n|---|{}", "---|".repeat(SIZES.len() + 1));
-    for (name, rows) in ["spsc-shm", "iceoryx2", "rtrb, between threads"].iter().zip(rounds) {
-        print!("| {name} |");
-        for column in 0..=SIZES.len() {
-            print!(" {:.1} |", median(rows.iter().map(|row| row[column])));
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("peers: {error}");
+            ExitCode::FAILURE
         }
-        println!();
     }
 }
 
-fn row<C: Channel>(cpus: Cpus, make: impl Fn(usize) -> C) -> Row {
-    let trips = Trips { warm_up: 2000, blocks: 300, singles: 0 };
-    let mut row = vec![round_trip(cpus, &make(64), &make(64), trips).value.median_ns];
-    for size in SIZES {
-        let count = (2_000_000 / (50 + size / 16)).next_multiple_of(64);
-        let warm_up = (2 * CAPACITY / size).min(count / 2);
-        let stream = Stream { size, warm_up, count, batch: None };
-        row.push(throughput(cpus, &make(size), stream).value);
+fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
+    iceoryx2::prelude::set_log_level(iceoryx2::prelude::LogLevel::Error);
+    let rivals = if cli.threads { between_threads() } else { between_processes() };
+    if let Some(name) =
+        cli.names.iter().find(|&name| !rivals.iter().any(|peer| peer.name() == name))
+    {
+        return Err(format!("{name}: not one of {}", names(&rivals)).into());
     }
-    row
+    let wanted = |peer: &Contestant| {
+        cli.names.is_empty() || cli.names.iter().any(|name| name == peer.name())
+    };
+    let mut contestants =
+        vec![Contestant::new("spsc-shm", "this library, through Rust", ring::Ring)];
+    contestants.extend(rivals.into_iter().filter(wanted));
+    let between = if cli.threads { Between::Threads } else { Between::Processes };
+    versus::run(&contestants, between, &cli.options)
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
+fn between_threads() -> Vec<Contestant> {
+    vec![Contestant::new("rtrb", "rtrb 0.3", threads::Rtrb::default())]
+}
+
+fn between_processes() -> Vec<Contestant> {
+    vec![
+        Contestant::new("tachyon", "tachyon-ipc 0.5, whose consumer may sleep", tachyon::SLEEPING),
+        Contestant::new(
+            "tachyon-polling",
+            "tachyon-ipc 0.5 in its polling mode, whose consumer never sleeps",
+            tachyon::SPINNING,
+        ),
+        Contestant::new(
+            "iceoryx2",
+            "iceoryx2 0.10, publish and subscribe, spinning",
+            iceoryx::Service,
+        ),
+    ]
+}
+
+fn names(peers: &[Contestant]) -> String {
+    peers.iter().map(Contestant::name).collect::<Vec<_>>().join(", ")
 }

@@ -20,6 +20,11 @@ pub trait Way: Sync {
         true
     }
 
+    /// How many messages go through a channel until its memory comes round again.
+    fn lap(&self, test: Test) -> usize {
+        test.ring() / test.size()
+    }
+
     /// Makes a channel that can be opened.
     fn make(&self, name: &str, test: Test) -> Self::Made;
     /// Opens the channel to send. It may wait for the receiver.
@@ -39,6 +44,12 @@ impl Contestant {
     /// `name` heads a column; `about` says more, once.
     pub fn new(name: impl Into<String>, about: impl Into<String>, way: impl Way + 'static) -> Self {
         Self { name: name.into(), about: about.into(), turns: Box::new(way) }
+    }
+
+    /// What heads its column.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -66,10 +77,10 @@ impl<W: Way> Turns for W {
         if let Test::Trip { .. } = test {
             let mut back = self.sender(&channel_name(block, "back"), test);
             part.meet();
-            answer(part, &mut there, &mut back, block.trips());
+            answer(part, &mut there, &mut back, block.trips(self.lap(test)));
         } else {
             part.meet();
-            drain(part, &mut there, block.stream());
+            drain(part, &mut there, block.stream(self.lap(test)));
         }
     }
 
@@ -84,13 +95,13 @@ impl<W: Way> Turns for W {
             let (mut tx, mut rx) = (self.sender(&there, test), self.receiver(&back, test));
             part.meet();
             drop((made, made_too));
-            ask(part, &mut tx, &mut rx, block.trips()).median_ns
+            ask(part, &mut tx, &mut rx, block.trips(self.lap(test))).median_ns
         } else {
             post(part);
             let mut tx = self.sender(&there, test);
             part.meet();
             drop(made);
-            pour(part, &mut tx, block.stream())
+            pour(part, &mut tx, block.stream(self.lap(test)))
         }
     }
 }

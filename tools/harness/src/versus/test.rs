@@ -57,6 +57,19 @@ impl Test {
         }
     }
 
+    /// Bytes of a message.
+    pub fn size(self) -> usize {
+        match self {
+            Self::Trip { .. } => 64,
+            Self::Stream { size, .. } => size,
+        }
+    }
+
+    /// Whether messages go in batches.
+    pub fn is_batches(self) -> bool {
+        matches!(self, Self::Stream { batches: true, .. })
+    }
+
     /// How many round trips or messages take about so long, if one takes `each_ns`.
     pub(super) fn count(self, block_ns: f64, each_ns: f64) -> usize {
         let count = (block_ns / each_ns) as usize;
@@ -98,20 +111,19 @@ pub struct Block {
 }
 
 impl Block {
-    pub fn trips(self) -> Trips {
-        // A lap, so that both processes have seen all pages.
-        let warm_up = self.test.ring() / 64;
-        Trips { warm_up, blocks: self.count / Trips::BLOCK, singles: 0 }
+    /// `lap` round trips use all the memory there is: both processes have seen all pages then.
+    pub fn trips(self, lap: usize) -> Trips {
+        Trips { warm_up: lap, blocks: self.count / Trips::BLOCK, singles: 0 }
     }
 
-    pub fn stream(self) -> Stream {
+    /// `lap` messages use all the memory there is.
+    pub fn stream(self, lap: usize) -> Stream {
         let Test::Stream { size, ring, batches } = self.test else {
             panic!("{} is no stream", self.test)
         };
         Stream {
             size,
-            // Two laps, as above.
-            warm_up: (2 * ring / size).next_multiple_of(BATCH),
+            warm_up: (2 * lap).next_multiple_of(BATCH),
             count: self.count,
             // A batch that filled the ring would make the sides take turns.
             batch: batches.then_some((ring / 4 / size).clamp(1, BATCH)),
