@@ -77,20 +77,22 @@ fn buffer(size: usize) -> Box<[u8]> {
 pub struct Trips {
     /// Before the clock starts.
     pub warm_up: usize,
-    /// Blocks of [`BLOCK`], each timed as one: the clock's cost vanishes in the many.
+    /// Blocks of [`BLOCK`](Self::BLOCK), each timed as one: the clock's cost vanishes in the many.
     pub blocks: usize,
     /// Timed one by one, the clock's cost included.
     pub singles: usize,
 }
 
 impl Trips {
+    /// Round trips in a block.
+    pub const BLOCK: usize = 32;
+
     /// Fewer: enough for the median of the blocks.
     pub fn short(self) -> Self {
         Self { blocks: self.blocks / 3, singles: 0, ..self }
     }
 }
 
-const BLOCK: usize = 32;
 const TRIP_SIZE: usize = 64;
 
 /// What round trips took.
@@ -128,7 +130,7 @@ pub fn answer(
     };
     answer(warm_up);
     part.start();
-    answer(blocks * BLOCK + singles);
+    answer(blocks * Trips::BLOCK + singles);
     part.finish();
 }
 
@@ -161,7 +163,7 @@ pub fn ask(
         last = now;
     };
     for _ in 0..trips.blocks {
-        for _ in 0..BLOCK {
+        for _ in 0..Trips::BLOCK {
             ask();
         }
         lap(&mut blocks);
@@ -172,7 +174,7 @@ pub fn ask(
     }
     part.finish();
     assert!(*message == *buffer(TRIP_SIZE), "what came back is not what was sent");
-    Latency { median_ns: blocks.value_at_quantile(0.5) as f64 / BLOCK as f64, singles }
+    Latency { median_ns: blocks.value_at_quantile(0.5) as f64 / Trips::BLOCK as f64, singles }
 }
 
 /// What to send.

@@ -227,7 +227,11 @@ pub struct CRing<'l> {
 impl<'l> CRing<'l> {
     /// Makes the ring, under a name of its own.
     pub fn new(library: &'l Library, choice: Choice) -> Self {
-        let name = CString::new(new_name()).expect("no NUL in it");
+        Self::named(library, CString::new(new_name()).expect("no NUL in it"), choice)
+    }
+
+    /// Makes the ring under this name, which nobody else uses.
+    pub fn named(library: &'l Library, name: CString, choice: Choice) -> Self {
         let mut creator = null_mut();
         let struct_size = size_of::<spsc_options>();
         let asleep = spsc_options { struct_size, mode: 0o600, flags: 0, spin_ns: 0 };
