@@ -73,6 +73,34 @@ static void a_fresh_wait_forgets_old_interrupts(void)
     spsc_close(ring);
 }
 
+static void a_side_that_leaves_ends_its_stream_while_its_handle_lives(void)
+{
+    const void *from;
+    OK(spsc_create_anonymous(1, &ring));
+    OK(spsc_leave(ring, SPSC_PRODUCER | SPSC_CONSUMER)); /* of no role */
+    send_bytes(ring, 10);
+    OK(spsc_peek(ring, 4, 0, &from));
+    OK(spsc_leave(ring, SPSC_PRODUCER));
+    CHECK_STATUS(spsc_publish(ring, 1), SPSC_ERR_MISUSE);
+    OK(spsc_release(ring, 4));
+    OK(spsc_peek(ring, 6, SPSC_WAIT_FOREVER, &from));
+    OK(spsc_release(ring, 6));
+    CHECK_STATUS(spsc_peek(ring, 1, SPSC_WAIT_FOREVER, &from), SPSC_CLOSED);
+    /* Another may take the role, and this handle again after it. */
+    OK(spsc_connect_fd(spsc_fd(ring), &first));
+    send_bytes(first, 1);
+    void *to;
+    CHECK_STATUS(spsc_claim(ring, 1, 0, &to), SPSC_ERR_ROLE_TAKEN);
+    OK(spsc_leave(first, SPSC_PRODUCER));
+    send_bytes(ring, 1);
+    OK(spsc_peek(ring, 2, SPSC_WAIT_FOREVER, &from));
+    CHECK_STATUS(spsc_leave(ring, 0), SPSC_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(spsc_leave(ring, 4), SPSC_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(spsc_leave(NULL, SPSC_PRODUCER), SPSC_ERR_INVALID_ARGUMENT);
+    spsc_close(first);
+    spsc_close(ring);
+}
+
 static void bad_arguments_are_refused(void)
 {
     OK(spsc_create_anonymous(1, &ring));
@@ -91,6 +119,7 @@ int main(void)
     without_a_next_peer_the_time_runs_out();
     an_interrupt_ends_a_wait_for_the_next_peer();
     a_fresh_wait_forgets_old_interrupts();
+    a_side_that_leaves_ends_its_stream_while_its_handle_lives();
     bad_arguments_are_refused();
     return 0;
 }

@@ -75,6 +75,28 @@ pub unsafe extern "C" fn spsc_wait(
     })
 }
 
+/// Gives the named roles of this handle up, and wakes the other side, as spsc_close does; but the
+/// handle stays open and its memory mapped. So one of two threads that share a handle can end its
+/// stream while the other goes on. What was claimed and not published is gone. The next claim or
+/// peek takes the role anew. A role that the handle does not hold is left alone.
+///
+/// sides: as for spsc_interrupt.
+///
+/// Thread: that of each named side. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_leave(ring: *mut spsc_ring, sides: u32) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or an open handle.
+        let handle = unsafe { handle(ring)? };
+        // SAFETY: the caller is the one thread of each side that it names.
+        on_sides(
+            sides,
+            || unsafe { (*handle.endpoint::<Tx>()).detach() },
+            || unsafe { (*handle.endpoint::<Rx>()).detach() },
+        )
+    })
+}
+
 /// Interrupts the current wait of the named sides of this handle, or where a side is not waiting
 /// its next one: it ends with SPSC_INTERRUPTED, unless what it waits for is there. Once: interrupts
 /// that no wait has answered yet are one. Neither the other process nor another handle notices.
