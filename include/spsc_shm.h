@@ -57,6 +57,20 @@
 #define SPSC_CONSUMER 2
 
 /**
+ * Flag of spsc_wait: a peer that closed or died does not end the wait, as its successor may come;
+ * what the successor publishes or releases does. When the time runs out and there is no peer still,
+ * the status is SPSC_CLOSED or SPSC_PEER_DEAD, not SPSC_TIMEOUT. With timeout_ns 0 it changes
+ * nothing.
+ */
+#define SPSC_WAIT_NEXT_PEER 1
+
+/**
+ * Flag of spsc_wait: calls of spsc_wakeup_all and spsc_interrupt from before this call are
+ * forgotten, and do not end it.
+ */
+#define SPSC_WAIT_FRESH 2
+
+/**
  * How a call ended. 0 is success; positive values are outcomes of a wait, in which nothing is
  * wrong; negative values are errors. Numbers are append-only. Outputs are written only on
  * SPSC_OK. After a status other than SPSC_OK, errno holds the number of the error if it came from
@@ -653,6 +667,40 @@ spsc_status spsc_wait_for_data(struct spsc_ring *ring,
  * Thread: any. Blocks: no. Async-signal-safe.
  */
 spsc_status spsc_wakeup_all(struct spsc_ring *ring);
+
+/**
+ * Waits as spsc_wait_for_space or spsc_wait_for_data does, with more patience.
+ *
+ * side: SPSC_PRODUCER waits for need free bytes, SPSC_CONSUMER for need bytes of data.
+ * flags: SPSC_WAIT_NEXT_PEER and SPSC_WAIT_FRESH, or'ed; with 0 there is no difference.
+ *
+ * For a server that outlives its clients: spsc_wait_for_data returns SPSC_CLOSED at once when the
+ * producer is gone, so that a loop around it would turn without end. This sleeps until the next
+ * producer has published, or until the time runs out.
+ *
+ * Outcomes and errors as spsc_claim and spsc_peek; SPSC_ERR_INVALID_ARGUMENT for another side or
+ * an unknown flag.
+ *
+ * Thread: the side's. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_wait(struct spsc_ring *ring,
+                      uint32_t side,
+                      size_t need,
+                      uint64_t timeout_ns,
+                      uint32_t flags);
+
+/**
+ * Gives the named roles of this handle up, and wakes the other side, as spsc_close does; but the
+ * handle stays open and its memory mapped. So one of two threads that share a handle can end its
+ * stream while the other goes on. What was claimed and not published is gone. The next claim or
+ * peek takes the role anew. A role that the handle does not hold is left alone.
+ *
+ * sides: as for spsc_interrupt.
+ *
+ * Thread: that of each named side. Blocks: no.
+ */
+spsc_status spsc_leave(struct spsc_ring *ring, uint32_t sides);
 
 /**
  * Interrupts the current wait of the named sides of this handle, or where a side is not waiting

@@ -8,7 +8,7 @@ use crate::status::{Result, Status};
 use crate::sync::Ordering;
 use crate::sys::barrier;
 use crate::wait::park;
-use crate::wait::{Monitor, Wait, Waiter};
+use crate::wait::{Monitor, Patience, Wait, Waiter};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -181,9 +181,20 @@ impl<S: Side> Endpoint<S> {
     }
 
     /// All that a wait may take beyond a moment's spinning: the role, sleep, and errors.
+    #[inline(always)]
+    pub(crate) fn wait(&mut self, need: u64, timeout_ns: u64) -> Result<()> {
+        self.wait_with(need, timeout_ns, Patience::default())
+    }
+
+    /// As [`wait`](Self::wait), with patience.
     #[cold]
     #[inline(never)]
-    pub(crate) fn wait(&mut self, need: u64, timeout_ns: u64) -> Result<()> {
+    pub(crate) fn wait_with(
+        &mut self,
+        need: u64,
+        timeout_ns: u64,
+        patience: Patience,
+    ) -> Result<()> {
         if need > self.cursor.mask + 1 {
             return Err(Status::TooLarge.into());
         }
@@ -198,6 +209,7 @@ impl<S: Side> Endpoint<S> {
             monitor: self.monitor(),
             cursor: &mut self.cursor,
             need,
+            patience,
             side: PhantomData,
         };
         self.waiter.wait(&mut wait, timeout_ns)

@@ -1,11 +1,16 @@
 //! What any thread may ask of a ring.
 
 use super::guard::{bytes, guard, guard_or, handle};
+use super::side::endpoint;
 use super::sized;
-use super::types::{SPSC_CONSUMER, SPSC_PRODUCER, spsc_ring, spsc_stats_t, spsc_status};
+use super::types::{
+    SPSC_CONSUMER, SPSC_PRODUCER, SPSC_WAIT_FRESH, SPSC_WAIT_NEXT_PEER, spsc_ring, spsc_stats_t,
+    spsc_status,
+};
 use crate::cursor::{Rx, Tx};
 use crate::handle::{RoleStats, Stats};
 use crate::status::{Result, Status};
+use crate::wait::Patience;
 use std::ffi::{CStr, c_char};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -23,6 +28,72 @@ pub unsafe extern "C" fn spsc_wakeup_all(ring: *mut spsc_ring) -> spsc_status {
         // SAFETY: a caller passes NULL or an open handle.
         unsafe { handle(ring)? }.wakeup_all();
         Ok(())
+    })
+}
+
+/// Waits as spsc_wait_for_space or spsc_wait_for_data does, with more patience.
+///
+/// side: SPSC_PRODUCER waits for need free bytes, SPSC_CONSUMER for need bytes of data.
+/// flags: SPSC_WAIT_NEXT_PEER and SPSC_WAIT_FRESH, or'ed; with 0 there is no difference.
+///
+/// For a server that outlives its clients: spsc_wait_for_data returns SPSC_CLOSED at once when the
+/// producer is gone, so that a loop around it would turn without end. This sleeps until the next
+/// producer has published, or until the time runs out.
+///
+/// Outcomes and errors as spsc_claim and spsc_peek; SPSC_ERR_INVALID_ARGUMENT for another side or
+/// an unknown flag.
+///
+/// Thread: the side's. Blocks: up to timeout_ns.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_wait(
+    ring: *mut spsc_ring,
+    side: u32,
+    need: usize,
+    timeout_ns: u64,
+    flags: u32,
+) -> spsc_status {
+    guard(|| {
+        if flags & !(SPSC_WAIT_NEXT_PEER | SPSC_WAIT_FRESH) != 0 {
+            return Err(Status::InvalidArgument.into());
+        }
+        let patience = Patience {
+            next_peer: flags & SPSC_WAIT_NEXT_PEER != 0,
+            fresh: flags & SPSC_WAIT_FRESH != 0,
+        };
+        match side {
+            // SAFETY: a caller passes NULL or an open handle, from the one thread of this side.
+            SPSC_PRODUCER => unsafe {
+                endpoint::<Tx>(ring)?.wait_with(need as u64, timeout_ns, patience)
+            },
+            // SAFETY: as above.
+            SPSC_CONSUMER => unsafe {
+                endpoint::<Rx>(ring)?.wait_with(need as u64, timeout_ns, patience)
+            },
+            _ => Err(Status::InvalidArgument.into()),
+        }
+    })
+}
+
+/// Gives the named roles of this handle up, and wakes the other side, as spsc_close does; but the
+/// handle stays open and its memory mapped. So one of two threads that share a handle can end its
+/// stream while the other goes on. What was claimed and not published is gone. The next claim or
+/// peek takes the role anew. A role that the handle does not hold is left alone.
+///
+/// sides: as for spsc_interrupt.
+///
+/// Thread: that of each named side. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_leave(ring: *mut spsc_ring, sides: u32) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or an open handle.
+        let handle = unsafe { handle(ring)? };
+        // SAFETY: the caller is the one thread of each side that it names.
+        on_sides(
+            sides,
+            || unsafe { (*handle.endpoint::<Tx>()).detach() },
+            || unsafe { (*handle.endpoint::<Rx>()).detach() },
+        )
     })
 }
 

@@ -126,6 +126,16 @@ pub const SPSC_PRODUCER: u32 = 1;
 /// The side that reads.
 pub const SPSC_CONSUMER: u32 = 2;
 
+/// Flag of spsc_wait: a peer that closed or died does not end the wait, as its successor may come;
+/// what the successor publishes or releases does. When the time runs out and there is no peer still,
+/// the status is SPSC_CLOSED or SPSC_PEER_DEAD, not SPSC_TIMEOUT. With timeout_ns 0 it changes
+/// nothing.
+pub const SPSC_WAIT_NEXT_PEER: u32 = 1;
+
+/// Flag of spsc_wait: calls of spsc_wakeup_all and spsc_interrupt from before this call are
+/// forgotten, and do not end it.
+pub const SPSC_WAIT_FRESH: u32 = 2;
+
 /// What can be chosen when a ring is made. Fill it with SPSC_OPTIONS_INIT or spsc_options_init
 /// first. It may get members at its end in any version.
 #[repr(C)]

@@ -152,6 +152,15 @@ pub(crate) fn interrupt_all(control: &Control) {
     park::wake(&control.consumer_park);
 }
 
+/// What a wait does that others do not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Patience {
+    /// A peer that is gone does not end the wait: its successor may come.
+    pub next_peer: bool,
+    /// Interrupts from before the wait do not end it.
+    pub fresh: bool,
+}
+
 /// One wait: by whom, and for how much.
 pub(crate) struct Wait<'a, S> {
     pub control: &'a Control,
@@ -160,6 +169,7 @@ pub(crate) struct Wait<'a, S> {
     pub cursor: &'a mut Cursor,
     /// Bytes from the cursor's position on.
     pub need: u64,
+    pub patience: Patience,
     pub side: PhantomData<S>,
 }
 
@@ -266,16 +276,22 @@ impl Waiter {
     /// Waits until the bytes are there. The cursor has just been looked at, and they were not.
     pub(crate) fn wait<S: Side>(&mut self, wait: &mut Wait<'_, S>, timeout_ns: u64) -> Result<()> {
         if timeout_ns == 0 {
+            wait.patience = Patience::default();
             let now = clock::now_coarse();
             return if self.ended(wait, now)? { Ok(()) } else { Err(Status::Timeout.into()) };
+        }
+        if wait.patience.fresh {
+            self.seen_interrupts = wait.control.interrupts.load(Ordering::Acquire);
+            wait.monitor.clear_interrupt();
         }
         let start = clock::now();
         let deadline = start.saturating_add(timeout_ns);
         // Once it was dead, every wait asks again: the next peer must be seen at once.
-        if self.was_dead && self.ended(wait, start)? {
+        if self.was_dead && !wait.patience.next_peer && self.ended(wait, start)? {
             return Ok(());
         }
-        if self.may_spin::<S>(wait.control) && self.spin_for(wait, start, deadline)? {
+        let may_spin = !self.was_dead && self.may_spin::<S>(wait.control);
+        if may_spin && self.spin_for(wait, start, deadline)? {
             return Ok(());
         }
         let done = self.sleep(wait, deadline);
@@ -290,6 +306,7 @@ impl Waiter {
     fn spin_for<S: Side>(&self, wait: &mut Wait<'_, S>, start: u64, deadline: u64) -> Result<bool> {
         let until = deadline.min(self.spinner.until(start));
         while clock::now() < until {
+            // With nobody on the other side, there is nothing to spin for.
             let disturbed = wait.monitor.is_interrupted()
                 || wait.unanswered(self.seen_interrupts).is_some()
                 || role::is_closed(wait.control, S::ROLE.other());
@@ -317,7 +334,8 @@ impl Waiter {
             }
             // A deadline at the end of time is none: the clock never gets there.
             if now >= deadline {
-                return Err(Status::Timeout.into());
+                wait.patience.next_peer = false;
+                return if self.ended(wait, now)? { Ok(()) } else { Err(Status::Timeout.into()) };
             }
             park::announce(word, wait.wanted());
             // park: pairs with the light barrier in `needs_wakeup` and the fence in `wake`.
@@ -363,6 +381,9 @@ impl Waiter {
     /// Whether the other side is gone: an error if so, unless the bytes are there after all (true).
     fn ended<S: Side>(&mut self, wait: &mut Wait<'_, S>, now: u64) -> Result<bool> {
         let status = if role::is_closed(wait.control, S::ROLE.other()) {
+            // A closed peer can't die: the next look is for its successor.
+            self.next_liveness = now + LIVENESS_NS;
+            self.was_dead = false;
             Status::Closed
         } else if self.has_died(wait, now) {
             Status::PeerDead
@@ -370,7 +391,10 @@ impl Waiter {
             return Ok(false);
         };
         // role-state: the last counter was stored before; see it.
-        if wait.is_ready()? { Ok(true) } else { Err(status.into()) }
+        if wait.is_ready()? {
+            return Ok(true);
+        }
+        if wait.patience.next_peer { Ok(false) } else { Err(status.into()) }
     }
 
     fn has_died<S: Side>(&mut self, wait: &Wait<'_, S>, now: u64) -> bool {
