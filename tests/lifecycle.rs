@@ -178,7 +178,12 @@ fn of_two_processes_that_race_to_replace_one_wins_and_the_other_is_told() {
         let names = format!("{},{},{}", &*name, &*start, &*result);
         (Process::start("race to replace", &names), go, answer, (start, result))
     });
+    let start = Instant::now();
     for round in 0..2000 {
+        // Where processes take turns slowly, as in an emulator, fewer rounds must do.
+        if round >= 20 && start.elapsed() > Duration::from_secs(15) {
+            break;
+        }
         let old = inode(&name);
         for (_, go, ..) in &mut racers {
             go.claim(1, FOREVER).unwrap().publish_all();
