@@ -2,8 +2,8 @@
 # help; system calls of a busy ring and of a wake-up; the cost of waiting.
 source .ci/need.sh
 need_package strace strace
-cargo build --release --example parking
-parking=target/release/examples/parking
+cargo build --release -p parking
+parking=target/release/parking
 
 $parking stress 200000
 for side in producer consumer both; do

@@ -1,24 +1,14 @@
 //! What each call costs one process, and what a message costs on its way to another. Beside the
-//! floors, and for more kinds of streams: `examples/measure`.
+//! floors, and for more kinds of streams: `tools/measure`.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use spsc_shm::{Consumer, Producer, Ring};
 use std::hint::black_box;
 use std::time::Duration;
 
-#[allow(dead_code, reason = "the example uses the rest")]
-#[path = "../examples/measure/channel.rs"]
-mod channel;
-#[allow(dead_code, reason = "the example uses the rest")]
-#[path = "../examples/measure/process.rs"]
-mod process;
-#[allow(dead_code, reason = "the example uses the rest")]
-#[path = "../examples/measure/ring.rs"]
-mod ring;
-
-use channel::{Channel, Receiver, Sender, Stream, throughput};
-use process::Cpus;
-use ring::{CRing, Choice, RustRing};
+use harness::channel::{Channel, Receiver, Sender, Stream, throughput};
+use harness::process::{self, Cpus};
+use harness::ring::{CRing, Choice, Library, RustRing};
 
 const CAPACITY: usize = 65536;
 const MESSAGE: usize = 64;
@@ -75,7 +65,7 @@ fn passes(c: &mut Criterion) {
     let choice = Choice { capacity: CAPACITY, never_spin: false };
     let mut group = c.benchmark_group("a message through one process");
     group.bench_function("Rust", |b| pass(b, &RustRing::new(choice)));
-    group.bench_function("C", |b| pass(b, &CRing::new(choice)));
+    group.bench_function("C", |b| pass(b, &CRing::new(Library::own(), choice)));
     group.finish();
 }
 

@@ -9,7 +9,7 @@ size_t options_size_by_the_other_part(void);
 int main(void)
 {
     spsc_options options;
-    if (spsc_options_init(&options) != SPSC_OK)
+    if (spsc_options_init(&options, sizeof options) != SPSC_OK)
         return 1;
     if (options.struct_size != options_size_by_the_other_part())
         return 2;

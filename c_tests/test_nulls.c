@@ -13,8 +13,8 @@ int main(void)
     size_t len = 0;
     spsc_stats_t stats;
 
-    CHECK_STATUS(spsc_options_init(NULL), INVALID);
-    OK(spsc_options_init(&options));
+    CHECK_STATUS(spsc_options_init(NULL, sizeof options), INVALID);
+    OK(spsc_options_init(&options, sizeof options));
 
     CHECK_FAILS(out, spsc_create(NULL, 1, &out), INVALID);
     CHECK_STATUS(spsc_create(name, 1, NULL), INVALID);
@@ -58,14 +58,14 @@ int main(void)
     CHECK_STATUS(spsc_wakeup_all(NULL), INVALID);
     CHECK(spsc_available(NULL) == 0);
     CHECK(spsc_capacity(NULL) == 0);
-    CHECK_FAILS(stats, spsc_stats(NULL, &stats), INVALID);
-    CHECK_STATUS(spsc_stats(ring, NULL), INVALID);
+    CHECK_FAILS(stats, spsc_stats(NULL, &stats, sizeof stats), INVALID);
+    CHECK_STATUS(spsc_stats(ring, NULL, sizeof stats), INVALID);
     CHECK_STATUS(spsc_debug_dump(NULL, "prefix"), INVALID);
     CHECK_STATUS(spsc_debug_dump(ring, NULL), INVALID);
 
     /* A call that was refused claims nothing and peeks nothing, takes no role, and leaves an
      * earlier claim or peek as it was. */
-    OK(spsc_stats(ring, &stats));
+    OK(spsc_stats(ring, &stats, sizeof stats));
     CHECK(stats.producer.state == SPSC_ROLE_NEVER && stats.consumer.state == SPSC_ROLE_NEVER);
     CHECK_STATUS(spsc_publish(ring, 1), SPSC_ERR_MISUSE);
     OK(spsc_claim(ring, 3, 0, &data));

@@ -5,7 +5,7 @@ static spsc_stats_t stats_of(const spsc_ring *ring)
 {
     spsc_stats_t stats;
     memset(&stats, 0x5a, sizeof stats);
-    OK(spsc_stats(ring, &stats));
+    OK(spsc_stats(ring, &stats, sizeof stats));
     return stats;
 }
 
@@ -15,7 +15,7 @@ static void statistics_follow_the_stream(void)
     spsc_ring *producer = new_ring(name, 1), *consumer = connected(name);
     spsc_stats_t stats = stats_of(producer);
     CHECK(stats.capacity == spsc_capacity(producer));
-    CHECK(stats.head == 0 && stats.tail == 0 && stats.available == 0);
+    CHECK(stats.published == 0 && stats.released == 0 && stats.available == 0);
     CHECK(stats.producer.state == SPSC_ROLE_NEVER && stats.consumer.state == SPSC_ROLE_NEVER);
     CHECK(stats.producer.generation == 0 && stats.producer.pid == 0);
     CHECK(stats.producer.parked == 0 && stats.producer.parks == 0);
@@ -24,7 +24,7 @@ static void statistics_follow_the_stream(void)
     send_bytes(producer, 100);
     receive_bytes(consumer, 30);
     stats = stats_of(consumer);
-    CHECK(stats.head == 100 && stats.tail == 30 && stats.available == 70);
+    CHECK(stats.published == 100 && stats.released == 30 && stats.available == 70);
     CHECK(spsc_available(producer) == 70 && spsc_available(consumer) == 70);
     CHECK(stats.producer.state == SPSC_ROLE_ATTACHED && stats.producer.generation == 1);
     CHECK(stats.consumer.state == SPSC_ROLE_ATTACHED && stats.consumer.generation == 1);
@@ -50,7 +50,7 @@ static void statistics_follow_the_stream(void)
     stats = stats_of(consumer);
     CHECK(stats.producer.state == SPSC_ROLE_DEAD && stats.producer.generation == 2);
     CHECK(stats.producer.pid == (uint32_t)child);
-    CHECK(stats.head == 101);
+    CHECK(stats.published == 101);
     spsc_close(consumer);
 }
 
@@ -83,7 +83,7 @@ static void the_dump_is_one_line_that_begins_with_the_prefix(void)
     send_bytes(ring, 77);
     receive_bytes(ring, 7);
     char expected[128];
-    snprintf(expected, sizeof expected, "here: capacity=%llu head=77 tail=7 available=70 ",
+    snprintf(expected, sizeof expected, "here: capacity=%llu published=77 released=7 available=70 ",
         (unsigned long long)spsc_capacity(ring));
     const char *line = dump_of(ring, "here: ");
     CHECK(strncmp(line, expected, strlen(expected)) == 0);

@@ -71,7 +71,7 @@ static void bad_names_are_refused_by_every_function(void)
     const char *names[] = {"", "/", "//", "a/b", "/a/b", "a/", "//a", ".", "..", "/.", "/..",
         "../a", long_name, long_name_with_slash};
     spsc_options options;
-    OK(spsc_options_init(&options));
+    OK(spsc_options_init(&options, sizeof options));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *name = names[i];
         CHECK_FAILS(ring, spsc_create(name, 1, &ring), SPSC_ERR_INVALID_NAME);
@@ -146,7 +146,7 @@ static void options_are_checked_and_used(void)
     const char *name = new_name();
     spsc_options options;
     memset(&options, 0xff, sizeof options);
-    OK(spsc_options_init(&options));
+    OK(spsc_options_init(&options, sizeof options));
     CHECK(options.struct_size == sizeof options);
     CHECK(options.mode == 0600 && options.flags == 0 && options.spin_ns == SPSC_SPIN_ADAPTIVE);
 
@@ -163,6 +163,8 @@ static void options_are_checked_and_used(void)
     bad = options;
     bad.mode = 01000;
     CHECK_FAILS(ring, spsc_create_with(name, 1, &bad, &ring), SPSC_ERR_INVALID_ARGUMENT);
+    bad.mode = 0644; /* who may read but not write could hold a lock for ever */
+    CHECK_FAILS(ring, spsc_create_with(name, 1, &bad, &ring), SPSC_ERR_INVALID_ARGUMENT);
 
     /* The struct of a later version: fields that we do not know must be zero. */
     struct {
@@ -173,14 +175,14 @@ static void options_are_checked_and_used(void)
     longer.later = 1;
     CHECK_FAILS(ring, spsc_create_with(name, 1, &longer.known, &ring), SPSC_ERR_INVALID_ARGUMENT);
     longer.later = 0;
-    longer.known.mode = 0640;
+    longer.known.mode = 0660;
     longer.known.flags = SPSC_PREFAULT;
     longer.known.spin_ns = 0;
     umask(0);
     OK(spsc_create_with(name, 1, &longer.known, &ring));
     struct stat seen;
     CHECK(fstat(spsc_fd(ring), &seen) == 0);
-    CHECK((seen.st_mode & 07777) == 0640);
+    CHECK((seen.st_mode & 07777) == 0660);
     spsc_close(ring);
 
     ring = new_ring(new_name(), 1);
@@ -193,7 +195,7 @@ static void a_stale_ring_is_replaced_if_asked(void)
 {
     const char *name = new_name();
     spsc_options options;
-    OK(spsc_options_init(&options));
+    OK(spsc_options_init(&options, sizeof options));
     options.flags = SPSC_REPLACE_STALE;
 
     spsc_ring *old = new_ring(name, 1);

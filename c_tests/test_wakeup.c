@@ -42,7 +42,7 @@ static void *consumer_thread(void *unused)
 static spsc_stats_t stats(void)
 {
     spsc_stats_t now;
-    OK(spsc_stats(ring, &now));
+    OK(spsc_stats(ring, &now, sizeof now));
     return now;
 }
 

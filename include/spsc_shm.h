@@ -7,11 +7,21 @@
 #include <stdint.h>
 
 #define SPSC_VERSION_MAJOR 0
-#define SPSC_VERSION_MINOR 1
+#define SPSC_VERSION_MINOR 2
 #define SPSC_VERSION_PATCH 0
 /** To be compared with spsc_version(). */
 #define SPSC_VERSION_NUMBER \
   ((SPSC_VERSION_MAJOR << 16) | (SPSC_VERSION_MINOR << 8) | SPSC_VERSION_PATCH)
+
+/** On functions whose result says whether their output was written. */
+#if defined(__GNUC__)
+#define SPSC_MUST_USE __attribute__((warn_unused_result))
+#else
+#define SPSC_MUST_USE
+#endif
+
+/** The defaults: spsc_options options = SPSC_OPTIONS_INIT; */
+#define SPSC_OPTIONS_INIT { sizeof(spsc_options), 0600, 0, SPSC_SPIN_ADAPTIVE }
 
 /**
  * A timeout_ns without limit.
@@ -37,6 +47,30 @@
 #define SPSC_PREFAULT 2
 
 /**
+ * The side that writes, for spsc_interrupt and others.
+ */
+#define SPSC_PRODUCER 1
+
+/**
+ * The side that reads.
+ */
+#define SPSC_CONSUMER 2
+
+/**
+ * Flag of spsc_wait: a peer that closed or died does not end the wait, as its successor may come;
+ * what the successor publishes or releases does. When the time runs out and there is no peer still,
+ * the status is SPSC_CLOSED or SPSC_PEER_DEAD, not SPSC_TIMEOUT. With timeout_ns 0 it changes
+ * nothing.
+ */
+#define SPSC_WAIT_NEXT_PEER 1
+
+/**
+ * Flag of spsc_wait: calls of spsc_wakeup_all and spsc_interrupt from before this call are
+ * forgotten, and do not end it.
+ */
+#define SPSC_WAIT_FRESH 2
+
+/**
  * How a call ended. 0 is success; positive values are outcomes of a wait, in which nothing is
  * wrong; negative values are errors. Numbers are append-only. Outputs are written only on
  * SPSC_OK. After a status other than SPSC_OK, errno holds the number of the error if it came from
@@ -56,7 +90,7 @@ enum spsc_status
    */
   SPSC_TIMEOUT = 1,
   /**
-   * spsc_wakeup_all was called.
+   * spsc_wakeup_all or spsc_interrupt was called.
    */
   SPSC_INTERRUPTED = 2,
   /**
@@ -65,7 +99,9 @@ enum spsc_status
    */
   SPSC_CLOSED = 3,
   /**
-   * The other side's process died without closing. Reported within 250 ms of the death.
+   * The other side's process died without closing. Reported within 250 ms of the moment in which
+   * the kernel closes the process's descriptors. That comes after it has freed the process's
+   * memory and written a core file, if any, which takes seconds for gigabytes.
    */
   SPSC_PEER_DEAD = 4,
   /**
@@ -189,16 +225,23 @@ typedef int32_t spsc_role_state;
 typedef struct spsc_ring spsc_ring;
 
 /**
- * What can be chosen when a ring is made. Fill it with spsc_options_init first.
+ * What can be chosen when a ring is made. Fill it with SPSC_OPTIONS_INIT or spsc_options_init
+ * first. It may get members at its end in any version.
  */
-typedef struct {
+typedef struct spsc_options {
   /**
-   * The size of this struct in bytes, as the caller knows it.
+   * The size of this struct in bytes, as the caller knows it: what a newer version adds has its
+   * default, and what an older one does not know must be 0.
    */
   size_t struct_size;
   /**
    * Permission bits of a named ring, less the process's umask. Default 0600. The owner must be
    * left with reading and writing, or creating fails with SPSC_ERR_PERMISSION.
+   *
+   * Group and others may get both reading and writing, or neither. Whoever may read may hold a
+   * lock on the object, and with it could keep everybody from a role or hide a death. So a mode
+   * that lets somebody read who may not write gives SPSC_ERR_INVALID_ARGUMENT, and where the
+   * umask takes writing away, reading goes too.
    */
   uint32_t mode;
   /**
@@ -216,7 +259,7 @@ typedef struct {
 /**
  * What can be seen of one side of a ring.
  */
-typedef struct {
+typedef struct spsc_role_stats {
   /**
    * Who has the role: an spsc_role_state.
    */
@@ -243,15 +286,16 @@ typedef struct {
    */
   uint64_t wakes;
   /**
-   * Waits of this handle in this role that spsc_wakeup_all ended.
+   * Waits of this handle in this role that spsc_wakeup_all or spsc_interrupt ended.
    */
   uint64_t interruptions;
 } spsc_role_stats;
 
 /**
- * What can be seen of a ring from outside, at one moment or nearly so.
+ * What can be seen of a ring from outside, at one moment or nearly so. It may get members at its
+ * end in any version; spsc_role_stats stays as it is.
  */
-typedef struct {
+typedef struct spsc_stats_t {
   /**
    * Bytes that the ring holds at most.
    */
@@ -259,11 +303,11 @@ typedef struct {
   /**
    * Bytes ever published, modulo 2^64.
    */
-  uint64_t head;
+  uint64_t published;
   /**
    * Bytes ever released, modulo 2^64.
    */
-  uint64_t tail;
+  uint64_t released;
   /**
    * Bytes published and not yet released.
    */
@@ -271,23 +315,101 @@ typedef struct {
   /**
    * The side that writes.
    */
-  spsc_role_stats producer;
+  struct spsc_role_stats producer;
   /**
    * The side that reads.
    */
-  spsc_role_stats consumer;
+  struct spsc_role_stats consumer;
 } spsc_stats_t;
+
+/**
+ * A position in the stream, and how far it may move: one side of a handle, for callers that claim,
+ * publish, peek and release without a call. spsc_cursor_of gives it.
+ *
+ * It is the very struct on which spsc_claim, spsc_publish, spsc_peek and spsc_release work, so that
+ * both ways may be mixed freely, in the one thread that uses the side. Only position, limit and
+ * granted may be written, and only as spsc_shm_inline.h does:
+ *
+ * claim or peek of n bytes: if n > limit - position, load *other_counter with acquire and add
+ * lead. If the sum minus position is still less than n, or more than window, call the function;
+ * else the sum is the new limit. Then granted = n, and the bytes are at data + (position & mask).
+ *
+ * publish or release of n bytes: if n - 1 >= granted (unsigned), call the function. Else subtract
+ * n from granted, add it to position, and store position to *own_counter with release. After a
+ * compiler barrier, if *other_parked | fenced is not 0, call spsc_wake.
+ *
+ * It may get members at its end in any version.
+ */
+typedef struct spsc_cursor {
+  /**
+   * This side's counter: bytes since the ring was made.
+   */
+  uint64_t position;
+  /**
+   * How far position may go, by what was last seen of the other side. What the other process
+   * writes never puts it more than window ahead of position.
+   */
+  uint64_t limit;
+  /**
+   * Bytes from position on that were claimed or peeked, and not yet handed over.
+   */
+  uint64_t granted;
+  /**
+   * The capacity less 1, all ones: a position & mask is an offset in the data.
+   */
+  uint64_t mask;
+  /**
+   * The most that limit may be ahead of position: the capacity once this handle has the role,
+   * and 0 before, so that nothing in the shared memory gives it any room.
+   */
+  uint64_t window;
+  /**
+   * The other side's counter plus this is the limit: the capacity for a producer, 0 for a
+   * consumer.
+   */
+  uint64_t lead;
+  /**
+   * The ring's data: 2 * capacity bytes are mapped from here.
+   */
+  uint8_t *data;
+  /**
+   * This side's counter in the shared memory: stored with release.
+   */
+  uint64_t *own_counter;
+  /**
+   * The other side's counter in the shared memory: loaded with acquire.
+   */
+  const uint64_t *other_counter;
+  /**
+   * Not 0 while the other side sleeps or is about to: loaded relaxed, after a compiler barrier.
+   */
+  const uint32_t *other_parked;
+  /**
+   * Not 0 where the light barrier is not enough in this process: spsc_wake is always called.
+   */
+  uint32_t fenced;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} spsc_cursor;
 
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
 /**
- * Fills *options with the defaults: struct_size, mode 0600, no flags, SPSC_SPIN_ADAPTIVE.
+ * Fills *options with the defaults: mode 0600, no flags, SPSC_SPIN_ADAPTIVE. SPSC_OPTIONS_INIT
+ * is the same as an initialiser.
+ *
+ * struct_size: sizeof(spsc_options), which is noted in the struct. Not a byte beyond it is
+ * written.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT.
  *
  * Thread: any. Blocks: no.
  */
-spsc_status spsc_options_init(spsc_options *options);
+spsc_status spsc_options_init(struct spsc_options *options, size_t struct_size);
 
 /**
  * Makes a ring under a name and opens it.
@@ -305,20 +427,24 @@ spsc_status spsc_options_init(spsc_options *options);
  *
  * Thread: any. Blocks: no.
  */
-spsc_status spsc_create(const char *name, size_t min_capacity, spsc_ring **out_ring);
+SPSC_MUST_USE
+spsc_status spsc_create(const char *name,
+                        size_t min_capacity,
+                        struct spsc_ring **out_ring);
 
 /**
  * As spsc_create, with options.
  *
- * options: filled by spsc_options_init, then changed at will. Unknown flags, or a mode beyond
+ * options: SPSC_OPTIONS_INIT or filled by spsc_options_init, then changed at will. Unknown flags, or a mode beyond
  * 0777, give SPSC_ERR_INVALID_ARGUMENT.
  *
  * Thread: any. Blocks: no.
  */
+SPSC_MUST_USE
 spsc_status spsc_create_with(const char *name,
                              size_t min_capacity,
-                             const spsc_options *options,
-                             spsc_ring **out_ring);
+                             const struct spsc_options *options,
+                             struct spsc_ring **out_ring);
 
 /**
  * Opens the ring of this name.
@@ -329,7 +455,7 @@ spsc_status spsc_create_with(const char *name,
  *
  * Thread: any. Blocks: no.
  */
-spsc_status spsc_connect(const char *name, spsc_ring **out_ring);
+SPSC_MUST_USE spsc_status spsc_connect(const char *name, struct spsc_ring **out_ring);
 
 /**
  * As spsc_connect, but waits for the name to appear and be ready, up to timeout_ns nanoseconds
@@ -338,7 +464,10 @@ spsc_status spsc_connect(const char *name, spsc_ring **out_ring);
  *
  * Thread: any. Blocks: yes; spsc_wakeup_all does not reach it.
  */
-spsc_status spsc_connect_timeout(const char *name, uint64_t timeout_ns, spsc_ring **out_ring);
+SPSC_MUST_USE
+spsc_status spsc_connect_timeout(const char *name,
+                                 uint64_t timeout_ns,
+                                 struct spsc_ring **out_ring);
 
 /**
  * Makes a ring without a name and opens it. Its memory is a memfd that is sealed against
@@ -349,7 +478,21 @@ spsc_status spsc_connect_timeout(const char *name, uint64_t timeout_ns, spsc_rin
  *
  * Thread: any. Blocks: no.
  */
-spsc_status spsc_create_anonymous(size_t min_capacity, spsc_ring **out_ring);
+SPSC_MUST_USE spsc_status spsc_create_anonymous(size_t min_capacity, struct spsc_ring **out_ring);
+
+/**
+ * As spsc_create_anonymous, with options.
+ *
+ * options: as for spsc_create_with. There is no name whose mode could be chosen, and nothing to
+ * replace: another mode than the default, or SPSC_REPLACE_STALE, gives
+ * SPSC_ERR_INVALID_ARGUMENT.
+ *
+ * Thread: any. Blocks: no.
+ */
+SPSC_MUST_USE
+spsc_status spsc_create_anonymous_with(size_t min_capacity,
+                                       const struct spsc_options *options,
+                                       struct spsc_ring **out_ring);
 
 /**
  * Opens the anonymous ring behind a descriptor. The descriptor is duplicated; the caller keeps
@@ -359,7 +502,7 @@ spsc_status spsc_create_anonymous(size_t min_capacity, spsc_ring **out_ring);
  *
  * Thread: any. Blocks: no.
  */
-spsc_status spsc_connect_fd(int fd, spsc_ring **out_ring);
+SPSC_MUST_USE spsc_status spsc_connect_fd(int fd, struct spsc_ring **out_ring);
 
 /**
  * The descriptor of the ring's memory, to hand to another process. It stays the handle's own, and
@@ -367,7 +510,7 @@ spsc_status spsc_connect_fd(int fd, spsc_ring **out_ring);
  *
  * Thread: any. Blocks: no.
  */
-int spsc_fd(const spsc_ring *ring);
+int spsc_fd(const struct spsc_ring *ring);
 
 /**
  * Removes a name. Whoever has the ring open keeps it.
@@ -390,7 +533,7 @@ spsc_status spsc_unlink(const char *name);
  *
  * Thread: any, but no other may be in a call on the same handle, or begin one. Blocks: no.
  */
-void spsc_close(spsc_ring *ring);
+void spsc_close(struct spsc_ring *ring);
 
 /**
  * Waits until want bytes are free, and claims them: contiguous, wherever they lie, and the
@@ -409,7 +552,11 @@ void spsc_close(spsc_ring *ring);
  *
  * Thread: producer. Blocks: up to timeout_ns.
  */
-spsc_status spsc_claim(spsc_ring *ring, size_t want, uint64_t timeout_ns, void **out_data);
+SPSC_MUST_USE
+spsc_status spsc_claim(struct spsc_ring *ring,
+                       size_t want,
+                       uint64_t timeout_ns,
+                       void **out_data);
 
 /**
  * Waits until min bytes are free, and claims all that are: the way to amortise a call over many
@@ -419,7 +566,8 @@ spsc_status spsc_claim(spsc_ring *ring, size_t want, uint64_t timeout_ns, void *
  *
  * Thread: producer. Blocks: up to timeout_ns.
  */
-spsc_status spsc_claim_some(spsc_ring *ring,
+SPSC_MUST_USE
+spsc_status spsc_claim_some(struct spsc_ring *ring,
                             size_t min,
                             uint64_t timeout_ns,
                             void **out_data,
@@ -435,7 +583,7 @@ spsc_status spsc_claim_some(spsc_ring *ring,
  *
  * Thread: producer. Blocks: no.
  */
-spsc_status spsc_publish(spsc_ring *ring, size_t n);
+spsc_status spsc_publish(struct spsc_ring *ring, size_t n);
 
 /**
  * Waits until need bytes are free. Claims nothing, but makes this handle the producer. Outcomes
@@ -443,7 +591,10 @@ spsc_status spsc_publish(spsc_ring *ring, size_t n);
  *
  * Thread: producer. Blocks: up to timeout_ns.
  */
-spsc_status spsc_wait_for_space(spsc_ring *ring, size_t need, uint64_t timeout_ns);
+SPSC_MUST_USE
+spsc_status spsc_wait_for_space(struct spsc_ring *ring,
+                                size_t need,
+                                uint64_t timeout_ns);
 
 /**
  * Waits until want bytes are there, and returns them: contiguous, wherever they lie, and the
@@ -463,7 +614,11 @@ spsc_status spsc_wait_for_space(spsc_ring *ring, size_t need, uint64_t timeout_n
  *
  * Thread: consumer. Blocks: up to timeout_ns.
  */
-spsc_status spsc_peek(spsc_ring *ring, size_t want, uint64_t timeout_ns, const void **out_data);
+SPSC_MUST_USE
+spsc_status spsc_peek(struct spsc_ring *ring,
+                      size_t want,
+                      uint64_t timeout_ns,
+                      const void **out_data);
 
 /**
  * Waits until min bytes are there, and returns all that are: the way to amortise a call over many
@@ -473,7 +628,8 @@ spsc_status spsc_peek(spsc_ring *ring, size_t want, uint64_t timeout_ns, const v
  *
  * Thread: consumer. Blocks: up to timeout_ns.
  */
-spsc_status spsc_peek_some(spsc_ring *ring,
+SPSC_MUST_USE
+spsc_status spsc_peek_some(struct spsc_ring *ring,
                            size_t min,
                            uint64_t timeout_ns,
                            const void **out_data,
@@ -488,7 +644,7 @@ spsc_status spsc_peek_some(spsc_ring *ring,
  *
  * Thread: consumer. Blocks: no.
  */
-spsc_status spsc_release(spsc_ring *ring, size_t n);
+spsc_status spsc_release(struct spsc_ring *ring, size_t n);
 
 /**
  * Waits until need bytes are there. Peeks nothing, but makes this handle the consumer. Outcomes
@@ -496,7 +652,10 @@ spsc_status spsc_release(spsc_ring *ring, size_t n);
  *
  * Thread: consumer. Blocks: up to timeout_ns.
  */
-spsc_status spsc_wait_for_data(spsc_ring *ring, size_t need, uint64_t timeout_ns);
+SPSC_MUST_USE
+spsc_status spsc_wait_for_data(struct spsc_ring *ring,
+                               size_t need,
+                               uint64_t timeout_ns);
 
 /**
  * Interrupts the current wait of both sides, in every process, or where a side is not waiting its
@@ -505,37 +664,99 @@ spsc_status spsc_wait_for_data(spsc_ring *ring, size_t need, uint64_t timeout_ns
  * the moment between a caller's own check and its wait. A call with timeout_ns 0 does not wait,
  * and neither is interrupted nor uses an interruption up.
  *
+ * Thread: any. Blocks: no. Async-signal-safe.
+ */
+spsc_status spsc_wakeup_all(struct spsc_ring *ring);
+
+/**
+ * Waits as spsc_wait_for_space or spsc_wait_for_data does, with more patience.
+ *
+ * side: SPSC_PRODUCER waits for need free bytes, SPSC_CONSUMER for need bytes of data.
+ * flags: SPSC_WAIT_NEXT_PEER and SPSC_WAIT_FRESH, or'ed; with 0 there is no difference.
+ *
+ * For a server that outlives its clients: spsc_wait_for_data returns SPSC_CLOSED at once when the
+ * producer is gone, so that a loop around it would turn without end. This sleeps until the next
+ * producer has published, or until the time runs out.
+ *
+ * Outcomes and errors as spsc_claim and spsc_peek; SPSC_ERR_INVALID_ARGUMENT for another side or
+ * an unknown flag.
+ *
+ * Thread: the side's. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_wait(struct spsc_ring *ring,
+                      uint32_t side,
+                      size_t need,
+                      uint64_t timeout_ns,
+                      uint32_t flags);
+
+/**
+ * Gives the named roles of this handle up, and wakes the other side, as spsc_close does; but the
+ * handle stays open and its memory mapped. So one of two threads that share a handle can end its
+ * stream while the other goes on. What was claimed and not published is gone. The next claim or
+ * peek takes the role anew. A role that the handle does not hold is left alone.
+ *
+ * sides: as for spsc_interrupt.
+ *
+ * Thread: that of each named side. Blocks: no.
+ */
+spsc_status spsc_leave(struct spsc_ring *ring, uint32_t sides);
+
+/**
+ * Interrupts the current wait of the named sides of this handle, or where a side is not waiting
+ * its next one: it ends with SPSC_INTERRUPTED, unless what it waits for is there. Once: interrupts
+ * that no wait has answered yet are one. Neither the other process nor another handle notices.
+ * Like spsc_wakeup_all it can't be lost, and a call with timeout_ns 0 does not use it up.
+ *
+ * sides: SPSC_PRODUCER, SPSC_CONSUMER, or both or'ed; anything else gives
+ * SPSC_ERR_INVALID_ARGUMENT.
+ *
+ * Thread: any. Blocks: no. Async-signal-safe.
+ */
+spsc_status spsc_interrupt(struct spsc_ring *ring, uint32_t sides);
+
+/**
+ * Takes back an interrupt of the named sides of this handle that no wait has answered: for a
+ * cancellation that came too late.
+ *
+ * sides: as for spsc_interrupt.
+ *
  * Thread: any. Blocks: no.
  */
-spsc_status spsc_wakeup_all(spsc_ring *ring);
+spsc_status spsc_clear_interrupt(struct spsc_ring *ring, uint32_t sides);
 
 /**
  * Bytes published and not yet released. 0 if ring is NULL.
  *
  * Thread: any. Blocks: no.
  */
-uint64_t spsc_available(const spsc_ring *ring);
+uint64_t spsc_available(const struct spsc_ring *ring);
 
 /**
  * Bytes that the ring holds at most. 0 if ring is NULL.
  *
  * Thread: any. Blocks: no.
  */
-uint64_t spsc_capacity(const spsc_ring *ring);
+uint64_t spsc_capacity(const struct spsc_ring *ring);
 
 /**
  * What can be seen of the ring from outside.
  *
+ * struct_size: sizeof(spsc_stats_t). Not a byte beyond it is written.
+ *
  * Thread: any. Blocks: no.
  */
-spsc_status spsc_stats(const spsc_ring *ring, spsc_stats_t *out_stats);
+SPSC_MUST_USE
+spsc_status spsc_stats(const struct spsc_ring *ring,
+                       struct spsc_stats_t *out_stats,
+                       size_t struct_size);
 
 /**
  * Writes what spsc_stats says to the standard error stream, in one line that begins with prefix.
  *
  * Thread: any. Blocks: as a write to the standard error stream does.
  */
-spsc_status spsc_debug_dump(const spsc_ring *ring, const char *prefix);
+spsc_status spsc_debug_dump(const struct spsc_ring *ring, const char *prefix);
 
 /**
  * What a status means, in a few English words: static text, never NULL, whatever the number.
@@ -551,6 +772,31 @@ const char *spsc_status_string(int32_t status);
  * Thread: any. Blocks: no.
  */
 uint32_t spsc_version(void);
+
+/**
+ * One side's cursor, to claim and publish or to peek and release without a call: see spsc_cursor,
+ * and spsc_shm_inline.h for C and C++. NULL if ring is NULL, or side is not one side.
+ *
+ * side: SPSC_PRODUCER or SPSC_CONSUMER.
+ *
+ * The cursor lives as long as the handle. Only the one thread that uses this side of the handle may
+ * touch it. It takes no role: the first claim or peek finds no room in it, and so calls the
+ * function, which does.
+ *
+ * Thread: any. Blocks: no.
+ */
+struct spsc_cursor *spsc_cursor_of(struct spsc_ring *ring, uint32_t side);
+
+/**
+ * Wakes the other side, if it sleeps and what it waits for is there: after a counter was advanced
+ * by hand, and *other_parked | fenced was not 0.
+ *
+ * side: the side that advanced, SPSC_PRODUCER or SPSC_CONSUMER; anything else gives
+ * SPSC_ERR_INVALID_ARGUMENT.
+ *
+ * Thread: the side's. Blocks: no.
+ */
+spsc_status spsc_wake(struct spsc_ring *ring, uint32_t side);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -694,7 +694,7 @@ class Ring {
         const std::string& name, std::size_t min_capacity, const Options& options = {}) noexcept
     {
         spsc_options chosen;
-        ::spsc_options_init(&chosen);
+        ::spsc_options_init(&chosen, sizeof chosen);
         chosen.mode = options.mode;
         chosen.flags = (options.replace_stale ? SPSC_REPLACE_STALE : 0U) |
                        (options.prefault ? SPSC_PREFAULT : 0U);
@@ -760,7 +760,7 @@ class Ring {
     [[nodiscard]] Result<spsc_stats_t> stats() const noexcept
     {
         spsc_stats_t stats;
-        const Status status = ::spsc_stats(get(), &stats);
+        const Status status = ::spsc_stats(get(), &stats, sizeof stats);
         if (status != SPSC_OK) {
             return detail::failure(status);
         }

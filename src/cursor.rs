@@ -1,17 +1,14 @@
-//! One side of the ring, as a position in the stream: the whole lock-free algorithm, without any
-//! memory but the control block.
+//! One side's position in the stream, and the whole lock-free algorithm on it.
 //!
 //! Producer and consumer are mirror images. Each owns a counter, and may go as far as the other's
 //! counter lets it: the consumer up to `head`, the producer up to `tail + capacity`. With that
-//! bound, claim is peek and publish is release.
+//! limit, claim is peek and publish is release.
 
 use crate::layout::{Control, ParkWord};
-use crate::park::{self, Tally, Wait, Waiter};
-use crate::role::{self, Locks, Role};
+use crate::role::Role;
 use crate::status::{Result, Status};
-use crate::sync::{AtomicU64, Ordering};
-use crate::sys::{barrier, cpu};
-use std::marker::PhantomData;
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sys::cpu;
 
 /// What differs between the two sides.
 pub(crate) trait Side {
@@ -106,252 +103,191 @@ impl Side for Rx {
     }
 }
 
-/// What a cursor works on and does not own.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared<'a> {
-    pub control: &'a Control,
-    /// The first byte of the data; used for hints only.
-    pub data: *const u8,
-    /// The handle's locks.
-    pub locks: &'a dyn Locks,
-    /// What this side of the handle has been through.
-    pub tally: &'a Tally,
-}
-
-/// A position in the stream, and how far it may move.
+// What the field comments say is the C interface's documentation: it is `spsc_cursor` there.
+/// A position in the stream, and how far it may move: one side of a handle, for callers that claim,
+/// publish, peek and release without a call. spsc_cursor_of gives it.
 ///
-/// Invariant: `granted <= bound - own <= reach` (wrapping), whatever the other process writes.
-/// Until the role is taken all three are 0, and `reach` too, so that the fast paths find no room and
-/// nothing to advance over, and need not ask for the role.
+/// It is the very struct on which spsc_claim, spsc_publish, spsc_peek and spsc_release work, so that
+/// both ways may be mixed freely, in the one thread that uses the side. Only position, limit and
+/// granted may be written, and only as spsc_shm_inline.h does:
 ///
-/// `repr(C)`, so that what the fast paths touch stays together, on one cache line.
+/// claim or peek of n bytes: if n > limit - position, load *other_counter with acquire and add
+/// lead. If the sum minus position is still less than n, or more than window, call the function;
+/// else the sum is the new limit. Then granted = n, and the bytes are at data + (position & mask).
+///
+/// publish or release of n bytes: if n - 1 >= granted (unsigned), call the function. Else subtract
+/// n from granted, add it to position, and store position to *own_counter with release. After a
+/// compiler barrier, if *other_parked | fenced is not 0, call spsc_wake.
+///
+/// It may get members at its end in any version.
 #[repr(C)]
 #[derive(Debug)]
-pub(crate) struct Cursor<S> {
+pub struct Cursor {
     /// This side's counter: bytes since the ring was made.
-    own: u64,
-    /// How far `own` may go, by what was last seen of the other side's counter.
-    bound: u64,
-    /// Bytes from `own` on that were handed out by the last `acquire` and not advanced over.
-    granted: u64,
-    /// Bytes of data in the ring, less 1: all ones, as the capacity is a power of two.
-    mask: u64,
-    /// The most that `bound` may be ahead of `own`: the capacity once this handle has the role,
-    /// and 0 before, so that nothing that stands in the shared memory gives it any room.
-    reach: u64,
-    /// Not 0 where the light half of the barrier is not enough in this process.
-    fenced: u32,
-    waiter: Waiter,
-    side: PhantomData<S>,
+    pub position: u64,
+    /// How far position may go, by what was last seen of the other side. What the other process
+    /// writes never puts it more than window ahead of position.
+    pub limit: u64,
+    /// Bytes from position on that were claimed or peeked, and not yet handed over.
+    pub granted: u64,
+    /// The capacity less 1, all ones: a position & mask is an offset in the data.
+    pub mask: u64,
+    /// The most that limit may be ahead of position: the capacity once this handle has the role,
+    /// and 0 before, so that nothing in the shared memory gives it any room.
+    pub window: u64,
+    /// The other side's counter plus this is the limit: the capacity for a producer, 0 for a
+    /// consumer.
+    pub lead: u64,
+    /// The ring's data: 2 * capacity bytes are mapped from here.
+    pub data: *mut u8,
+    /// This side's counter in the shared memory: stored with release.
+    pub own_counter: *mut AtomicU64,
+    /// The other side's counter in the shared memory: loaded with acquire.
+    pub other_counter: *const AtomicU64,
+    /// Not 0 while the other side sleeps or is about to: loaded relaxed, after a compiler barrier.
+    pub other_parked: *const AtomicU32,
+    /// Not 0 where the light barrier is not enough in this process: spsc_wake is always called.
+    pub fenced: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
-impl<S: Side> Cursor<S> {
+// Until the role is taken, position, limit and window are 0: the fast paths find no room and
+// nothing to hand over, and need not ask for the role.
+impl Cursor {
     /// A cursor for a handle that does not have the role yet.
-    pub(crate) fn new(control: &Control, capacity: u64, spin_ns: u64) -> Self {
+    pub(crate) fn new<S: Side>(control: &Control, data: *mut u8, capacity: u64) -> Self {
         Self {
-            own: 0,
-            bound: 0,
+            position: 0,
+            limit: 0,
             granted: 0,
             mask: capacity - 1,
-            reach: 0,
+            window: 0,
+            lead: S::lead(capacity),
+            data,
+            own_counter: std::ptr::from_ref(S::own(control)).cast_mut(),
+            other_counter: S::other(control),
+            other_parked: &raw const S::other_park(control).parked,
             fenced: 0,
-            waiter: Waiter::new(control, spin_ns),
-            side: PhantomData,
+            reserved: 0,
         }
-    }
-
-    fn is_attached(&self) -> bool {
-        self.reach != 0
     }
 
     /// Bytes that this side could move over, by what it last saw.
     #[inline(always)]
-    fn room(&self) -> u64 {
-        self.bound.wrapping_sub(self.own)
+    pub(crate) fn room(&self) -> u64 {
+        self.limit.wrapping_sub(self.position)
     }
 
-    /// Where in the data area the position lies.
+    /// Where the position lies in the data. `capacity` bytes from there on are mapped.
     #[inline(always)]
-    pub(crate) fn offset(&self) -> usize {
-        (self.own & self.mask) as usize
+    pub(crate) fn here(&self) -> *mut u8 {
+        self.data.wrapping_add((self.position & self.mask) as usize)
     }
 
-    /// Grants `want` bytes from the position on, if they are there, and says where that lies in
-    /// the data.
+    /// Whether there is room for `need` bytes. Looks at the other side only if it must.
     #[inline(always)]
-    pub(crate) fn try_acquire(&mut self, control: &Control, want: u64) -> Option<usize> {
-        let own = self.own;
-        if want > self.bound.wrapping_sub(own) {
-            // Possibly not enough: look. More than before it is, if it is enough now; what else
-            // `look` would check is left to the caller, who waits where it really is not enough.
-            let bound = other_bound::<S>(control, self.reach);
-            let room = bound.wrapping_sub(own);
-            if want > room || room > self.reach {
-                return None;
-            }
-            self.bound = bound;
+    pub(crate) fn has<S: Side>(&mut self, control: &Control, need: u64) -> bool {
+        need <= self.room() || self.sees::<S>(control, need)
+    }
+
+    /// Whether a look at the other side shows room for `need` bytes, which is more than was known.
+    #[inline(always)]
+    pub(crate) fn sees<S: Side>(&mut self, control: &Control, need: u64) -> bool {
+        let limit = other_limit::<S>(control, self.window);
+        let room = limit.wrapping_sub(self.position);
+        // If still short or implausible, the slow path decides.
+        if need > room || room > self.window {
+            return false;
         }
-        self.granted = want;
-        Some((own & self.mask) as usize)
+        self.limit = limit;
+        true
     }
 
-    /// Grants `want` bytes from the position on, waiting for them if need be. On failure the last
-    /// grant stands.
+    /// Whether a look at the other side shows room for `min` bytes, in a side that has its role.
     #[inline(always)]
-    pub(crate) fn acquire(&mut self, shared: Shared<'_>, want: u64, timeout_ns: u64) -> Result<()> {
-        if self.try_acquire(shared.control, want).is_none() {
-            self.wait_slow(shared, want, timeout_ns)?;
-            self.granted = want;
+    pub(crate) fn sees_some<S: Side>(&mut self, control: &Control, min: u64) -> bool {
+        let limit = other_limit::<S>(control, self.window);
+        let room = limit.wrapping_sub(self.position);
+        if room < min || room < self.room() || room > self.window || self.window == 0 {
+            return false;
         }
-        Ok(())
+        self.limit = limit;
+        true
     }
 
-    /// Grants all that there is now, once there are `min` bytes; says how much.
-    #[inline]
-    pub(crate) fn acquire_some(
-        &mut self,
-        shared: Shared<'_>,
-        min: u64,
-        timeout_ns: u64,
-    ) -> Result<u64> {
-        self.attach(shared)?;
-        self.refresh(shared.control)?;
-        self.wait_for(shared, min, timeout_ns)?;
-        self.granted = self.room();
-        Ok(self.granted)
+    /// Looks at the other side's counter, and refuses one that it can't have got to: behind what
+    /// was seen of it, or further from this side's counter than the window. One comparison of
+    /// distances from `position` says both, wherever the counters have wrapped.
+    pub(crate) fn look<S: Side>(&mut self, control: &Control) -> Result<()> {
+        let limit = other_limit::<S>(control, self.window);
+        let room = limit.wrapping_sub(self.position);
+        if self.room() <= room && room <= self.window {
+            self.limit = limit;
+            Ok(())
+        } else {
+            Err(Status::Corrupt.into())
+        }
     }
 
-    /// Waits until this side could move over `need` bytes. Grants nothing.
+    /// Moves the position over the first `n` granted bytes: they are the other side's now. False,
+    /// and nothing has moved, if `n` is 0 or more than was granted.
     #[inline(always)]
-    pub(crate) fn wait_for(
-        &mut self,
-        shared: Shared<'_>,
-        need: u64,
-        timeout_ns: u64,
-    ) -> Result<()> {
-        if need <= self.room() { Ok(()) } else { self.wait_slow(shared, need, timeout_ns) }
-    }
-
-    /// Looks once more, and waits.
-    #[inline(never)]
-    fn wait_slow(&mut self, shared: Shared<'_>, need: u64, timeout_ns: u64) -> Result<()> {
-        if need > self.mask + 1 {
-            return Err(Status::TooLarge.into());
-        }
-        self.attach(shared)?;
-        if need <= self.refresh(shared.control)? {
-            return Ok(());
-        }
-        let here = shared.data.wrapping_add(self.offset());
-        let Self { own, bound, reach, waiter, .. } = self;
-        let wait = Wait {
-            control: shared.control,
-            locks: shared.locks,
-            tally: shared.tally,
-            role: S::ROLE,
-            word: S::park(shared.control),
-            wanted: own.wrapping_add(need).wrapping_sub(S::lead(*reach)),
-            timeout_ns,
-        };
-        waiter.wait(&wait, &mut || {
-            S::await_data(here);
-            *bound = look::<S>(shared.control, *own, *bound, *reach)?;
-            Ok(need <= bound.wrapping_sub(*own))
-        })?;
-        // What was asked for is taken for one message. Mostly it is one, and dividing takes time
-        // that the message would wait for.
-        let room = self.room();
-        self.waiter.pace.brought(if room < 2 * need { 1 } else { room / need });
-        Ok(())
-    }
-
-    /// Looks at the other side's counter, and says how much room there is.
-    fn refresh(&mut self, control: &Control) -> Result<u64> {
-        self.bound = look::<S>(control, self.own, self.bound, self.reach)?;
-        Ok(self.room())
-    }
-
-    /// Moves the position over the first `n` granted bytes: they are the other side's now, and
-    /// [`must_attend`](Self::must_attend) is to be asked. False, and nothing has moved, if `n` is
-    /// 0 or more than was granted.
-    #[inline(always)]
-    pub(crate) fn advance(&mut self, control: &Control, n: u64) -> bool {
+    pub(crate) fn advance<S: Side>(&mut self, control: &Control, n: u64) -> bool {
         // One comparison for both: 0 wraps to the largest number there is.
         if n.wrapping_sub(1) >= self.granted {
             return false;
         }
         self.granted -= n;
-        self.own = self.own.wrapping_add(n);
-        // counter: pairs with the Acquire load in `other_bound`.
-        S::own(control).store(self.own, Ordering::Release);
+        self.position = self.position.wrapping_add(n);
+        // counter: pairs with the Acquire load in `other_limit`.
+        S::own(control).store(self.position, Ordering::Release);
         true
     }
 
-    /// Whether the other side may be asleep, after an advance.
-    #[inline(always)]
-    pub(crate) fn must_attend(&self, control: &Control) -> bool {
-        // park: pairs with the heavy barrier in `Waiter::sleep`.
-        park::must_attend(S::other_park(control), self.fenced)
-    }
-
-    /// Wakes the other side, if it sleeps and what it waits for is there.
-    #[cold]
-    pub(crate) fn attend(&self, shared: Shared<'_>) {
-        let word = S::other_park(shared.control);
-        park::attend(word, self.own, self.fenced, &shared.tally.wakes);
-    }
-
-    /// Takes the role, if this handle does not have it: goes on where the stream stands.
-    fn attach(&mut self, shared: Shared<'_>) -> Result<()> {
-        if self.is_attached() {
-            return Ok(());
+    /// The role is taken: goes on where the stream stands, if the counters make sense.
+    pub(crate) fn enter<S: Side>(&mut self, control: &Control) -> Result<()> {
+        // Whoever had the role before is gone: its counter stands still, the other moves.
+        let position = S::own(control).load(Ordering::Acquire);
+        let window = self.mask + 1;
+        let limit = other_limit::<S>(control, window);
+        if limit.wrapping_sub(position) > window {
+            return Err(Status::Corrupt.into());
         }
-        let (control, capacity) = (shared.control, self.mask + 1);
-        let (own, bound) = role::attach(control, shared.locks, S::ROLE, || {
-            // Whoever had the role before is gone: its counter stands still, the other moves.
-            let own = S::own(control).load(Ordering::Acquire);
-            Ok((own, look::<S>(control, own, own, capacity)?))
-        })?;
-        (self.own, self.bound, self.granted) = (own, bound, 0);
-        // Whoever had the role before may have died asleep.
-        S::park(control).parked.store(0, Ordering::Relaxed);
-        self.fenced = u32::from(!barrier::register());
-        self.waiter.look_at_cpus(control, S::ROLE);
-        self.reach = capacity;
+        (self.position, self.limit, self.granted, self.window) = (position, limit, 0, window);
         Ok(())
     }
 
-    /// Gives the role up, and tells the other side.
-    pub(crate) fn detach(&mut self, shared: Shared<'_>) {
-        if self.is_attached() {
-            role::detach(shared.control, shared.locks, S::ROLE);
-            park::rouse(S::other_park(shared.control));
-            self.forget_role(shared.control);
-        }
-    }
-
-    /// Back to the state of a handle that has just connected: after `detach`, and in a forked
-    /// child, where the role is the parent's.
-    pub(crate) fn forget_role(&mut self, control: &Control) {
-        (self.own, self.bound, self.granted) = (0, 0, 0);
-        self.reach = 0;
-        self.waiter.reset(control);
+    /// The role is given up, or was never this process's.
+    pub(crate) fn leave(&mut self) {
+        (self.position, self.limit, self.granted, self.window) = (0, 0, 0, 0);
     }
 }
 
-/// The bound that the other side's counter gives, if that is one it can have got to: not behind
-/// what was seen of it, nor further from this side's counter than `reach`. One comparison of distances
-/// from `own` says both, wherever the counters have wrapped.
+/// The limit that the other side's counter gives, unchecked.
 #[inline(always)]
-fn look<S: Side>(control: &Control, own: u64, bound: u64, reach: u64) -> Result<u64> {
-    let seen = other_bound::<S>(control, reach);
-    let (room, before) = (seen.wrapping_sub(own), bound.wrapping_sub(own));
-    if before <= room && room <= reach { Ok(seen) } else { Err(Status::Corrupt.into()) }
-}
-
-/// The bound that the other side's counter gives, unchecked.
-#[inline(always)]
-fn other_bound<S: Side>(control: &Control, reach: u64) -> u64 {
+fn other_limit<S: Side>(control: &Control, window: u64) -> u64 {
     // counter: pairs with the Release store in `advance`.
-    S::other(control).load(Ordering::Acquire).wrapping_add(S::lead(reach))
+    S::other(control).load(Ordering::Acquire).wrapping_add(S::lead(window))
+}
+
+#[cfg(not(loom))]
+mod offsets {
+    //! The struct is an interface between separately built programs.
+    use super::Cursor;
+    use static_assertions::const_assert_eq;
+    use std::mem::offset_of;
+
+    const_assert_eq!(offset_of!(Cursor, position), 0);
+    const_assert_eq!(offset_of!(Cursor, limit), 8);
+    const_assert_eq!(offset_of!(Cursor, granted), 16);
+    const_assert_eq!(offset_of!(Cursor, mask), 24);
+    const_assert_eq!(offset_of!(Cursor, window), 32);
+    const_assert_eq!(offset_of!(Cursor, lead), 40);
+    const_assert_eq!(offset_of!(Cursor, data), 48);
+    const_assert_eq!(offset_of!(Cursor, own_counter), 56);
+    const_assert_eq!(offset_of!(Cursor, other_counter), 64);
+    const_assert_eq!(offset_of!(Cursor, other_parked), 72);
+    const_assert_eq!(offset_of!(Cursor, fenced), 80);
+    const_assert_eq!(size_of::<Cursor>(), 88);
 }

@@ -1,86 +1,81 @@
-//! One process's view of a ring: the mapping, the locks, and a cursor for either side. Both the C
-//! functions and the Rust types are thin layers over it.
+//! One process's view of a ring: the mapping, the locks, and an endpoint for either side.
 
-use crate::cursor::{Cursor, Rx, Shared, Side, Tx};
-use crate::layout::{self, Control, Line};
-use crate::park::{self, Tally};
-use crate::registry::{self, Inherited};
-use crate::role::{self, FileLocks};
-use crate::segment::{Choices, Segment};
+use crate::cursor::{Rx, Side, Tx};
+use crate::endpoint::Endpoint;
+use crate::layout::{self, CachePadded};
+use crate::options::Options;
+use crate::registry::{Registry, Slot};
+use crate::role::{self, Locks};
+use crate::segment::Segment;
 use crate::status::{Result, Status};
+use crate::wait::{self, Monitor};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, RawFd};
-use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
-/// An open ring. Either side's cursor may be used by one thread at a time; all else by any.
+/// An open ring. Either endpoint may be used by one thread at a time; all else by any.
 pub(crate) struct Handle {
-    producer: Line<UnsafeCell<Half<Tx>>>,
-    consumer: Line<UnsafeCell<Half<Rx>>>,
-    producer_tally: Tally,
-    consumer_tally: Tally,
+    producer: UnsafeCell<Endpoint<Tx>>,
+    consumer: UnsafeCell<Endpoint<Rx>>,
+    producer_monitor: CachePadded<Monitor>,
+    consumer_monitor: CachePadded<Monitor>,
+    locks: Locks,
     segment: Segment,
-    locks: FileLocks,
-}
-
-/// What one side needs on its fast paths, on cache lines that the other side does not touch.
-#[repr(C)]
-pub(crate) struct Half<S> {
-    control: NonNull<Control>,
-    data: NonNull<u8>,
-    cursor: Cursor<S>,
-}
-
-impl<S: Side> Half<S> {
-    fn new(segment: &Segment) -> Self {
-        let control = segment.control();
-        Self {
-            control: control.into(),
-            data: segment.data(),
-            cursor: Cursor::new(control, segment.capacity(), segment.spin_ns()),
-        }
-    }
+    registry: &'static Registry,
+    slot: &'static Slot,
 }
 
 /// Where a handle keeps what belongs to one side.
 pub(crate) trait End: Side + Sized {
-    /// Its half.
-    fn half(handle: &Handle) -> &UnsafeCell<Half<Self>>;
-    /// What this side of the handle has been through.
-    fn tally(handle: &Handle) -> &Tally;
+    fn endpoint(handle: &Handle) -> &UnsafeCell<Endpoint<Self>>;
+    fn monitor(handle: &Handle) -> &Monitor;
 }
 
 impl End for Tx {
     #[inline(always)]
-    fn half(handle: &Handle) -> &UnsafeCell<Half<Self>> {
+    fn endpoint(handle: &Handle) -> &UnsafeCell<Endpoint<Self>> {
         &handle.producer
     }
 
-    #[inline(always)]
-    fn tally(handle: &Handle) -> &Tally {
-        &handle.producer_tally
+    fn monitor(handle: &Handle) -> &Monitor {
+        &handle.producer_monitor
     }
 }
 
 impl End for Rx {
     #[inline(always)]
-    fn half(handle: &Handle) -> &UnsafeCell<Half<Self>> {
+    fn endpoint(handle: &Handle) -> &UnsafeCell<Endpoint<Self>> {
         &handle.consumer
     }
 
-    #[inline(always)]
-    fn tally(handle: &Handle) -> &Tally {
-        &handle.consumer_tally
+    fn monitor(handle: &Handle) -> &Monitor {
+        &handle.consumer_monitor
     }
 }
 
-// SAFETY: the pointers in the halves are into the segment, which lives as long as the handle and
-// belongs to the process. The cursors are reached through `lane` only, whose caller promises to be
-// the only one on its side; all other state is atomic or immutable.
+// SAFETY: the pointers in the endpoints are into the handle, which does not move, and into its
+// segment, which belongs to the process. The endpoints are reached through `endpoint` only, whose
+// caller promises to be the only one on its side; all other state is atomic or immutable.
 unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
+
+/// When the library is loaded, before the application can register fork handlers of its own.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_LOAD: extern "C" fn() = {
+    extern "C" fn at_load() {
+        // Where there is no memory for it now, the first handle tries again.
+        let _ = registry();
+    }
+    at_load
+};
+
+fn registry() -> Result<&'static Registry> {
+    // SAFETY: the registry is told of handles only (`Handle::open`).
+    Registry::get(|handle| unsafe { handle.cast::<Handle>().as_ref().renew() })
+}
 
 /// Memory for a value, without aborting the process where there is none.
 fn try_box<T>() -> Result<Box<MaybeUninit<T>>> {
@@ -95,16 +90,16 @@ fn try_box<T>() -> Result<Box<MaybeUninit<T>>> {
 }
 
 impl Handle {
-    pub(crate) fn create(name: &[u8], min_capacity: u64, choices: &Choices) -> Result<Box<Self>> {
-        let handle = Self::open(Segment::create(name, min_capacity, choices))?;
+    pub(crate) fn create(name: &[u8], min_capacity: u64, options: &Options) -> Result<Box<Self>> {
+        let mut handle = Self::open(Segment::create(name, min_capacity, options))?;
         handle.locks.hold_as_creator()?;
         // The name last: whatever fails before leaves nothing behind.
-        handle.segment.publish(name, choices)?;
+        handle.segment.link_name(name, options)?;
         Ok(handle)
     }
 
-    pub(crate) fn create_anonymous(min_capacity: u64, choices: &Choices) -> Result<Box<Self>> {
-        Self::open(Segment::create_anonymous(min_capacity, choices))
+    pub(crate) fn create_anonymous(min_capacity: u64, options: &Options) -> Result<Box<Self>> {
+        Self::open(Segment::create_anonymous(min_capacity, options))
     }
 
     pub(crate) fn connect(name: &[u8]) -> Result<Box<Self>> {
@@ -121,38 +116,48 @@ impl Handle {
 
     fn open(segment: Result<Segment>) -> Result<Box<Self>> {
         let segment = segment?;
+        let registry = registry()?;
         // First, so that nothing can fail once there is a handle to be dropped.
         let memory = try_box()?;
-        registry::enter(|| Ok(Box::write(memory, Self::new(segment)?)))
+        registry.enter(|slot| Self::new(memory, segment, registry, slot))
     }
 
-    fn new(segment: Segment) -> Result<Self> {
-        let locks = FileLocks::new(segment.file())?;
-        Ok(Self {
-            producer: Line(UnsafeCell::new(Half::new(&segment))),
-            consumer: Line(UnsafeCell::new(Half::new(&segment))),
-            producer_tally: Tally::default(),
-            consumer_tally: Tally::default(),
-            segment,
-            locks,
-        })
+    fn new(
+        mut memory: Box<MaybeUninit<Self>>,
+        segment: Segment,
+        registry: &'static Registry,
+        slot: &'static Slot,
+    ) -> Result<Box<Self>> {
+        // SAFETY: the segment lives as long as the locks.
+        let locks = unsafe { Locks::new(segment.file(), registry)? };
+        let (capacity, spin_ns) = (segment.capacity(), segment.spin_ns());
+        let data = segment.data().as_ptr();
+        let this = memory.as_mut_ptr();
+        // SAFETY: each member of the handle is written once, without a reference to the whole. What
+        // the endpoints refer to is in its place by then, and stays there as long as they do: the
+        // handle is not moved out of its box.
+        unsafe {
+            (&raw mut (*this).producer_monitor).write(CachePadded::default());
+            (&raw mut (*this).consumer_monitor).write(CachePadded::default());
+            (&raw mut (*this).locks).write(locks);
+            (&raw mut (*this).segment).write(segment);
+            (&raw mut (*this).registry).write(registry);
+            (&raw mut (*this).slot).write(slot);
+            let (control, locks) = ((*this).segment.control(), &(*this).locks);
+            let monitor = &(*this).producer_monitor;
+            let producer = Endpoint::new(control, locks, monitor, data, capacity, spin_ns);
+            (&raw mut (*this).producer).write(UnsafeCell::new(producer));
+            let monitor = &(*this).consumer_monitor;
+            let consumer = Endpoint::new(control, locks, monitor, data, capacity, spin_ns);
+            (&raw mut (*this).consumer).write(UnsafeCell::new(consumer));
+            Ok(memory.assume_init())
+        }
     }
 
-    /// One side of the ring.
-    ///
-    /// # Safety
-    /// While the lane lives, no other lane of this side of this handle is used.
+    /// One side of the ring. Whoever uses it must be the only one on its side of this handle.
     #[inline(always)]
-    pub(crate) unsafe fn lane<S: End>(&self) -> Lane<'_, S> {
-        // SAFETY: the caller's promise.
-        let Half { cursor, control, data } = unsafe { &mut *S::half(self).get() };
-        // SAFETY: the control block lives as long as the segment, which the borrow of `self`
-        // keeps.
-        let control = unsafe { control.as_ref() };
-        let data = *data;
-        let shared =
-            Shared { control, data: data.as_ptr(), locks: &self.locks, tally: S::tally(self) };
-        Lane { cursor, shared, data }
+    pub(crate) fn endpoint<S: End>(&self) -> *mut Endpoint<S> {
+        S::endpoint(self).get()
     }
 
     /// Bytes of data: a power of two.
@@ -180,18 +185,33 @@ impl Handle {
         self.segment.file()
     }
 
+    /// The same, where it can do no harm: the object's size is sealed.
+    pub(crate) fn sealed_file(&self) -> Option<BorrowedFd<'_>> {
+        self.segment.is_sealed().then(|| self.file())
+    }
+
     /// Ends the current or next wait of both sides, once.
     pub(crate) fn wakeup_all(&self) {
-        park::interrupt_all(self.segment.control());
+        wait::interrupt_all(self.segment.control());
+    }
+
+    /// Ends the current or next wait of one side of this handle, once.
+    pub(crate) fn interrupt<S: End>(&self) {
+        S::monitor(self).interrupt::<S>(self.segment.control());
+    }
+
+    /// Takes back an interrupt that no wait has answered.
+    pub(crate) fn clear_interrupt<S: End>(&self) {
+        S::monitor(self).clear_interrupt();
     }
 
     /// What can be seen of the ring from outside.
     pub(crate) fn stats(&self) -> Stats {
-        let (tail, available) = self.counters();
+        let (released, available) = self.counters();
         Stats {
             capacity: self.capacity(),
-            head: tail.wrapping_add(available),
-            tail,
+            published: released.wrapping_add(available),
+            released,
             available,
             producer: self.role_stats::<Tx>(),
             consumer: self.role_stats::<Rx>(),
@@ -199,7 +219,7 @@ impl Handle {
     }
 
     fn role_stats<S: End>(&self) -> RoleStats {
-        let tally = S::tally(self);
+        let monitor = S::monitor(self);
         let control = self.segment.control();
         let word = S::ROLE.word(control);
         let state = if role::has_died(control, &self.locks, S::ROLE) {
@@ -216,133 +236,46 @@ impl Handle {
             generation: word.generation.load(Ordering::Relaxed),
             pid: word.pid.load(Ordering::Relaxed),
             parked: S::park(control).parked.load(Ordering::Relaxed) != 0,
-            parks: tally.parks.get(),
-            wakes: tally.wakes.get(),
-            interruptions: tally.interruptions.get(),
+            parks: monitor.parks.get(),
+            wakes: monitor.wakes.get(),
+            interruptions: monitor.interruptions.get(),
         }
     }
 }
 
-impl Inherited for Handle {
-    unsafe fn after_fork(&self) {
-        self.locks.renew_after_fork(self.segment.file());
-        // SAFETY: the caller's promise is these functions' own.
-        let (producer, consumer) = unsafe { (self.lane::<Tx>(), self.lane::<Rx>()) };
-        producer.cursor.forget_role(producer.shared.control);
-        consumer.cursor.forget_role(consumer.shared.control);
+impl Handle {
+    /// In a forked child, with no call under way on the handle: lets go of what is the parent's.
+    /// Async-signal-safe.
+    fn renew(&self) {
+        self.locks.renew();
+        // SAFETY: no call is under way, and so nobody else uses either side.
+        unsafe {
+            (*self.endpoint::<Tx>()).forget_role();
+            (*self.endpoint::<Rx>()).forget_role();
+        }
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: `self` is borrowed mutably, so that no lane of it exists.
-        unsafe {
-            self.lane::<Tx>().detach();
-            self.lane::<Rx>().detach();
-        }
+        self.producer.get_mut().detach();
+        self.consumer.get_mut().detach();
         // A child that is just being forked may have a copy of the descriptor for a moment more.
         self.locks.release_all();
-        registry::remove(self);
-    }
-}
-
-/// One side of a handle, for one thread.
-pub(crate) struct Lane<'a, S> {
-    cursor: &'a mut Cursor<S>,
-    shared: Shared<'a>,
-    data: NonNull<u8>,
-}
-
-impl<S: Side> Lane<'_, S> {
-    /// Where the side's position lies in the data: `capacity` contiguous bytes from there on are
-    /// mapped.
-    #[inline(always)]
-    fn here(&self) -> NonNull<u8> {
-        self.at(self.cursor.offset())
-    }
-
-    /// A position of the cursor, in the data.
-    #[inline(always)]
-    fn at(&self, offset: usize) -> NonNull<u8> {
-        // SAFETY: a cursor's offset is below the capacity, and twice the capacity is mapped.
-        unsafe { self.data.add(offset) }
-    }
-
-    /// Grants `want` contiguous bytes at the position, if they are there. Contains nothing that
-    /// could panic.
-    #[inline(always)]
-    pub(crate) fn try_acquire(&mut self, want: u64) -> Option<NonNull<u8>> {
-        let offset = self.cursor.try_acquire(self.shared.control, want)?;
-        Some(self.at(offset))
-    }
-
-    /// Grants `want` contiguous bytes at the position.
-    #[inline(always)]
-    pub(crate) fn acquire(&mut self, want: u64, timeout_ns: u64) -> Result<NonNull<u8>> {
-        self.cursor.acquire(self.shared, want, timeout_ns)?;
-        Ok(self.here())
-    }
-
-    /// Grants all that there is, once it is `min` bytes.
-    #[inline(always)]
-    pub(crate) fn acquire_some(&mut self, min: u64, timeout_ns: u64) -> Result<(NonNull<u8>, u64)> {
-        let len = self.cursor.acquire_some(self.shared, min, timeout_ns)?;
-        Ok((self.here(), len))
-    }
-
-    /// Waits until `need` bytes could be granted.
-    #[inline(always)]
-    pub(crate) fn wait_for(&mut self, need: u64, timeout_ns: u64) -> Result<()> {
-        self.cursor.wait_for(self.shared, need, timeout_ns)
-    }
-
-    /// Hands the first `n` granted bytes to the other side; [`must_attend`](Self::must_attend) is
-    /// to be asked then. False, and nothing has changed, if `n` is 0 or more than was granted.
-    /// Contains nothing that could panic.
-    #[inline(always)]
-    pub(crate) fn try_advance(&mut self, n: u64) -> bool {
-        self.cursor.advance(self.shared.control, n)
-    }
-
-    /// Whether the other side may be asleep, after an advance.
-    #[inline(always)]
-    pub(crate) fn must_attend(&self) -> bool {
-        self.cursor.must_attend(self.shared.control)
-    }
-
-    /// Wakes the other side, if it sleeps and what it waits for is there.
-    pub(crate) fn attend(&self) {
-        self.cursor.attend(self.shared);
-    }
-
-    /// Hands the first `n` granted bytes to the other side.
-    #[inline(always)]
-    pub(crate) fn advance(&mut self, n: u64) -> Result<()> {
-        if self.try_advance(n) {
-            if self.must_attend() {
-                self.attend();
-            }
-        } else if n != 0 {
-            return Err(Status::Misuse.into());
-        }
-        Ok(())
-    }
-
-    /// Gives the role up, if this handle has it.
-    pub(crate) fn detach(&mut self) {
-        self.cursor.detach(self.shared);
+        self.registry.leave(self.slot);
     }
 }
 
 /// What can be seen of a ring from outside, at one moment or nearly so.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Stats {
     /// Bytes of data that the ring holds at most.
     pub capacity: u64,
     /// Bytes ever published, modulo 2^64.
-    pub head: u64,
+    pub published: u64,
     /// Bytes ever released, modulo 2^64.
-    pub tail: u64,
+    pub released: u64,
     /// Bytes published and not yet released.
     pub available: u64,
     /// The side that writes.
@@ -353,6 +286,7 @@ pub struct Stats {
 
 /// What can be seen of one side.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct RoleStats {
     /// Who has the role.
     pub state: RoleState,
@@ -367,12 +301,13 @@ pub struct RoleStats {
     pub parks: u64,
     /// Times that this handle woke the other side.
     pub wakes: u64,
-    /// Waits of this handle that `wakeup_all` ended.
+    /// Waits of this handle that `wakeup_all` or an interrupt ended.
     pub interruptions: u64,
 }
 
 /// Who has a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RoleState {
     /// Nobody ever had.
     Never = 0,

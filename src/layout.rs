@@ -39,9 +39,9 @@ pub(crate) const VERSION: u32 = VERSION_MAJOR << 16 | VERSION_MINOR;
 /// A value on a pair of cache lines of its own.
 #[repr(C, align(128))]
 #[derive(Debug, Default)]
-pub(crate) struct Line<T>(pub T);
+pub(crate) struct CachePadded<T>(pub T);
 
-impl<T> std::ops::Deref for Line<T> {
+impl<T> std::ops::Deref for CachePadded<T> {
     type Target = T;
 
     #[inline(always)]
@@ -104,17 +104,17 @@ pub(crate) struct RoleWord {
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    pub header: Line<Header>,
+    pub header: CachePadded<Header>,
     /// Bytes ever published. Only the producer writes it. `tail <= head <= tail + capacity`.
-    pub head: Line<AtomicU64>,
+    pub head: CachePadded<AtomicU64>,
     /// Bytes ever released. Only the consumer writes it.
-    pub tail: Line<AtomicU64>,
-    pub consumer_park: Line<ParkWord>,
-    pub producer_park: Line<ParkWord>,
+    pub tail: CachePadded<AtomicU64>,
+    pub consumer_park: CachePadded<ParkWord>,
+    pub producer_park: CachePadded<ParkWord>,
     /// How often `wakeup_all` was called.
-    pub interrupts: Line<AtomicU32>,
-    pub producer: Line<RoleWord>,
-    pub consumer: Line<RoleWord>,
+    pub interrupts: CachePadded<AtomicU32>,
+    pub producer: CachePadded<RoleWord>,
+    pub consumer: CachePadded<RoleWord>,
 }
 
 #[cfg(not(loom))]

@@ -1,32 +1,42 @@
 #![doc = include_str!("../docs/crate.md")]
 #![cfg_attr(loom, allow(dead_code, reason = "only the models use what is left"))]
 
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("spsc-shm needs a 64-bit target: a ring is mapped twice, and counters are 64 bits");
+
 // Imports run one way: each module builds on those above it.
 mod status;
 mod sync;
 mod sys;
 mod layout;
+#[cfg(not(loom))]
+mod registry;
 mod role;
-mod spin;
-mod pace;
-mod park;
 mod cursor;
+mod wait;
+mod endpoint;
+#[cfg(not(loom))]
+mod options;
 #[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
-mod registry;
-#[cfg(not(loom))]
 mod handle;
 #[cfg(not(loom))]
-mod ring;
+mod grant;
 #[cfg(not(loom))]
+mod ring;
+#[cfg(all(feature = "capi", not(loom)))]
 pub mod ffi;
 
 #[cfg(all(test, loom))]
 mod models;
 
 #[cfg(not(loom))]
+pub use grant::{ReadGrant, WriteGrant};
+#[cfg(not(loom))]
 pub use handle::{RoleState, RoleStats, Stats};
 #[cfg(not(loom))]
-pub use ring::{Consumer, Options, Producer, ReadGrant, Ring, Spin, WriteGrant};
+pub use options::{Options, Spin};
+#[cfg(not(loom))]
+pub use ring::{Consumer, Interrupter, Producer, Ring};
 pub use status::{Error, Result, Status};

@@ -6,13 +6,14 @@
 //! The halves of the asymmetric barrier are full fences here; that the kernel's barrier may stand
 //! for them is shown in `tests/membarrier_model.rs`.
 
-use crate::cursor::{Cursor, Rx, Shared, Side, Tx};
+use crate::cursor::{Rx, Side, Tx};
+use crate::endpoint::Endpoint;
 use crate::layout::{Control, MAGIC};
-use crate::park::{self, FOREVER, Tally};
-use crate::role::{Locks, Role};
+use crate::role::Locks;
 use crate::status::{Result, Status};
 use crate::sync::Ordering;
 use crate::sys::{self, Barriers};
+use crate::wait::{self, FOREVER, Monitor};
 use loom::cell::UnsafeCell;
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
@@ -21,26 +22,12 @@ use std::sync::Arc;
 /// wrong in the protocol goes wrong with two: one on either side of the window.
 const PREEMPTIONS: usize = 3;
 
-/// Every handle finds its lock free: the models hand roles over in order.
-struct FreeLocks;
-
-impl Locks for FreeLocks {
-    fn acquire(&self, _role: Role) -> Result<bool> {
-        Ok(true)
-    }
-
-    fn release(&self, _role: Role) {}
-
-    fn is_held(&self, _role: Role) -> Result<bool> {
-        Ok(true)
-    }
-}
-
 /// A ring in which the byte at position `n` of the stream is `n`.
 struct Ring {
     control: Control,
     data: Vec<UnsafeCell<u64>>,
-    tallies: [Tally; 2],
+    locks: Locks,
+    monitors: [Monitor; 2],
 }
 
 impl Ring {
@@ -49,43 +36,49 @@ impl Ring {
         let control = Control::default();
         control.header.magic.store(MAGIC, Ordering::Relaxed);
         let data = (0..capacity).map(|_| UnsafeCell::new(u64::MAX)).collect();
-        Arc::new(Self { control, data, tallies: Default::default() })
+        Arc::new(Self { control, data, locks: Locks, monitors: Default::default() })
     }
 
     /// A handle's one side. Made before the threads are: a handle answers the calls of
     /// `wakeup_all` that come after it is opened.
     fn end<S: Side>(self: &Arc<Self>) -> End<S> {
-        let cursor = Cursor::new(&self.control, self.data.len() as u64, 0);
-        End { ring: Arc::clone(self), cursor, position: 0 }
+        let Self { control, data, locks, monitors } = &**self;
+        let monitor = &monitors[S::ROLE as usize];
+        let nowhere = std::ptr::null_mut();
+        // SAFETY: the end keeps the ring.
+        let endpoint =
+            unsafe { Endpoint::new(control, locks, monitor, nowhere, data.len() as u64, 0) };
+        End { ring: Arc::clone(self), endpoint, position: 0 }
+    }
+
+    fn interrupt<S: Side>(&self) {
+        self.monitors[S::ROLE as usize].interrupt::<S>(&self.control);
     }
 }
 
 struct End<S> {
     ring: Arc<Ring>,
-    cursor: Cursor<S>,
+    endpoint: Endpoint<S>,
     position: u64,
 }
+
+// SAFETY: the endpoint's pointers are into the ring, which any thread may use.
+unsafe impl<S> Send for End<S> {}
 
 impl<S: Side> End<S> {
     /// Waits for ever until `n` bytes are granted, uses each, and hands them on.
     fn pass(&mut self, n: u64, mut each: impl FnMut(&UnsafeCell<u64>, u64)) -> Result<()> {
-        let ring = Arc::clone(&self.ring);
-        let shared = shared(&ring, S::ROLE);
-        self.cursor.acquire(shared, n, FOREVER)?;
-        let slots = ring.data.iter().cycle().skip(self.cursor.offset());
-        for slot in slots.take(n as usize) {
+        // The data is not in memory, so that what is granted is an offset.
+        let offset = self.endpoint.reserve(n, FOREVER)?.addr();
+        for slot in self.ring.data.iter().cycle().skip(offset).take(n as usize) {
             each(slot, self.position);
             self.position += 1;
         }
-        assert!(self.cursor.advance(shared.control, n));
-        if self.cursor.must_attend(shared.control) {
-            self.cursor.attend(shared);
-        }
-        Ok(())
+        self.endpoint.advance(n)
     }
 
     fn close(&mut self) {
-        self.cursor.detach(shared(&self.ring, S::ROLE));
+        self.endpoint.detach();
     }
 
     /// A new handle's side, which takes this one's role over.
@@ -112,15 +105,6 @@ impl End<Rx> {
     }
 }
 
-fn shared(ring: &Ring, role: Role) -> Shared<'_> {
-    Shared {
-        data: std::ptr::null(),
-        control: &ring.control,
-        locks: &FreeLocks,
-        tally: &ring.tallies[role as usize],
-    }
-}
-
 fn status(result: Result<()>) -> Option<Status> {
     result.err().map(crate::status::Error::status)
 }
@@ -135,7 +119,7 @@ fn ends(capacity: usize) -> (Arc<Ring>, End<Tx>, End<Rx>) {
 /// Another thread that calls `wakeup_all` once.
 fn call_wakeup_all(ring: &Arc<Ring>) -> thread::JoinHandle<()> {
     let ring = Arc::clone(ring);
-    thread::spawn(move || park::interrupt_all(&ring.control))
+    thread::spawn(move || wait::interrupt_all(&ring.control))
 }
 
 fn check_with(barriers: Barriers, model: impl Fn() + Send + Sync + 'static) {
@@ -258,7 +242,7 @@ fn a_new_wait_for_less_is_not_judged_by_the_last_one() {
         let (ring, mut producer, mut consumer) = ends(2);
         let control = Arc::clone(&ring);
         let sending = thread::spawn(move || {
-            park::interrupt_all(&control.control);
+            wait::interrupt_all(&control.control);
             producer.send(1).unwrap();
         });
         assert_eq!(status(consumer.receive(2)), Some(Status::Interrupted));
@@ -299,7 +283,7 @@ fn data_that_is_there_comes_before_an_interruption() {
         let control = Arc::clone(&ring);
         let sending = thread::spawn(move || {
             producer.send(1).unwrap();
-            park::interrupt_all(&control.control);
+            wait::interrupt_all(&control.control);
         });
         consumer.receive(1).unwrap();
         assert_eq!(status(consumer.receive(1)), Some(Status::Interrupted));
@@ -329,8 +313,8 @@ fn two_interruptions_end_one_wait_or_two_and_no_third() {
         let (ring, mut producer, mut consumer) = ends(1);
         let control = Arc::clone(&ring);
         let sending = thread::spawn(move || {
-            park::interrupt_all(&control.control);
-            park::interrupt_all(&control.control);
+            wait::interrupt_all(&control.control);
+            wait::interrupt_all(&control.control);
             producer.send(1).unwrap();
         });
         let mut interruptions = 0;
@@ -339,6 +323,66 @@ fn two_interruptions_end_one_wait_or_two_and_no_third() {
             interruptions += 1;
         }
         assert!(interruptions <= 2);
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn an_interrupt_of_one_handle_ends_its_wait_or_its_next_one_once() {
+    check(|| {
+        let (ring, mut producer, mut consumer) = ends(1);
+        let other = Arc::clone(&ring);
+        let interrupting = thread::spawn(move || other.interrupt::<Rx>());
+        let sending = thread::spawn(move || producer.send(1).unwrap());
+        collect(1, || consumer.receive(1));
+        interrupting.join().unwrap();
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn an_interrupt_reaches_a_side_that_nobody_else_would_wake() {
+    check(|| {
+        let (ring, _producer, mut consumer) = ends(1);
+        let interrupting = thread::spawn(move || ring.interrupt::<Rx>());
+        assert_eq!(status(consumer.receive(1)), Some(Status::Interrupted));
+        interrupting.join().unwrap();
+    });
+}
+
+#[test]
+fn data_that_is_there_comes_before_an_interrupt_and_the_interrupt_stays() {
+    check(|| {
+        let (ring, mut producer, mut consumer) = ends(1);
+        let sending = thread::spawn(move || {
+            producer.send(1).unwrap();
+            ring.interrupt::<Rx>();
+        });
+        consumer.receive(1).unwrap();
+        assert_eq!(status(consumer.receive(1)), Some(Status::Interrupted));
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_heavy_half_an_interrupt_is_lost() {
+    check_with(NO_HEAVY, || {
+        let (ring, _producer, mut consumer) = ends(1);
+        let interrupting = thread::spawn(move || ring.interrupt::<Rx>());
+        assert_eq!(status(consumer.receive(1)), Some(Status::Interrupted));
+        interrupting.join().unwrap();
+    });
+}
+
+#[test]
+fn an_interrupt_that_was_taken_back_ends_no_wait() {
+    check(|| {
+        let (ring, mut producer, mut consumer) = ends(1);
+        ring.interrupt::<Rx>();
+        ring.monitors[Rx::ROLE as usize].clear_interrupt();
+        let sending = thread::spawn(move || producer.send(1).unwrap());
+        consumer.receive(1).unwrap();
         sending.join().unwrap();
     });
 }
@@ -391,12 +435,12 @@ fn the_end_of_the_stream_does_not_overtake_its_last_byte_on_a_busy_ring() {
     // Nobody sleeps here, and so nothing but Release and Acquire keeps the order.
     Barriers { light: false, heavy: false, ..Barriers::BOTH }.set();
     loom::model(|| {
-        let (ring, mut producer, mut consumer) = ends(1);
+        let (_, mut producer, mut consumer) = ends(1);
         let sending = thread::spawn(move || {
             producer.send(1).unwrap();
             producer.close();
         });
-        let polled = consumer.cursor.acquire(shared(&ring, Role::Consumer), 1, 0);
+        let polled = consumer.endpoint.wait_for(1, 0);
         assert_ne!(status(polled), Some(Status::Closed), "there was a byte before the end");
         sending.join().unwrap();
     });

@@ -1,101 +1,30 @@
 //! The safe Rust interface: [`Ring`], and its two ends [`Producer`] and [`Consumer`].
 
 use crate::cursor::{Rx, Tx};
-use crate::handle::{Handle, Lane, Stats};
-use crate::park::FOREVER;
-use crate::segment::{Choices, Segment};
-use crate::spin::SPIN_ADAPTIVE;
+use crate::endpoint::Endpoint;
+use crate::grant::{ReadGrant, WriteGrant};
+use crate::handle::{Handle, Stats};
+use crate::options::{Options, nanoseconds};
+use crate::role::Role;
+use crate::segment::Segment;
 use crate::status::{Result, Status};
+use crate::wait::FOREVER;
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::{self, BufRead, Read, Write};
-use std::ops::{Deref, DerefMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a wait spins before it sleeps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Spin {
-    /// As recent waits suggest, up to 50 µs. The default.
-    #[default]
-    Adaptive,
-    /// Not at all: every wait sleeps.
-    Never,
-    /// For this long, whatever recent waits took; at most 100 ms.
-    For(Duration),
-}
-
-/// What can be chosen when a ring is made.
-///
-/// ```
-/// use spsc_shm::{Options, Spin};
-/// let ring = Options::new().spin(Spin::Never).anonymous(4096)?;
-/// # Ok::<(), spsc_shm::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Options {
-    choices: Choices,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Options {
-    /// Mode 0600, no replacing, no prefaulting, adaptive spinning.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { choices: Choices::DEFAULT }
-    }
-
-    /// Permission bits of a named ring's object, less the process's umask; what is beyond 0777 is
-    /// left out. The owner must be left with reading and writing, or creating fails with
-    /// [`Status::Permission`].
-    #[must_use]
-    pub const fn mode(mut self, mode: u32) -> Self {
-        self.choices.mode = mode & 0o777;
-        self
-    }
-
-    /// Whether to replace a ring of the same name that has no live producer, no live consumer and
-    /// no live creator. A ring in use is never replaced, nor an object that is no ring.
-    #[must_use]
-    pub const fn replace_stale(mut self, yes: bool) -> Self {
-        self.choices.replace_stale = yes;
-        self
-    }
-
-    /// Whether to enter all pages into this process's page tables at once, so that the first lap
-    /// takes no faults.
-    #[must_use]
-    pub const fn prefault(mut self, yes: bool) -> Self {
-        self.choices.prefault = yes;
-        self
-    }
-
-    /// How long a wait spins before it sleeps, on both sides of the ring.
-    #[must_use]
-    pub fn spin(mut self, spin: Spin) -> Self {
-        self.choices.spin_ns = match spin {
-            Spin::Adaptive => SPIN_ADAPTIVE,
-            Spin::Never => 0,
-            Spin::For(time) => limited(time),
-        };
-        self
-    }
-
     /// Makes a ring under `name`, as [`Ring::create`].
     ///
     /// # Errors
     /// As [`Ring::create`].
     pub fn create(&self, name: impl AsRef<OsStr>, min_capacity: usize) -> Result<Ring> {
         let name = name.as_ref().as_bytes();
-        Ok(Ring { handle: Handle::create(name, min_capacity as u64, &self.choices)? })
+        Ok(Ring { handle: Handle::create(name, min_capacity as u64, self)? })
     }
 
     /// Makes a ring without a name, as [`Ring::anonymous`].
@@ -103,18 +32,13 @@ impl Options {
     /// # Errors
     /// As [`Ring::anonymous`].
     pub fn anonymous(&self, min_capacity: usize) -> Result<Ring> {
-        Ok(Ring { handle: Handle::create_anonymous(min_capacity as u64, &self.choices)? })
+        Ok(Ring { handle: Handle::create_anonymous(min_capacity as u64, self)? })
     }
 }
 
 /// A time as `timeout_ns`; `None` and what does not fit are without limit.
-fn nanoseconds(timeout: Option<Duration>) -> u64 {
-    timeout.map_or(FOREVER, limited)
-}
-
-/// A time in nanoseconds, that is never mistaken for "without limit".
-fn limited(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(FOREVER).min(FOREVER - 1)
+fn limit(timeout: Option<Duration>) -> u64 {
+    timeout.map_or(FOREVER, nanoseconds)
 }
 
 /// An open ring. Any thread may look at it; [`split`](Ring::split) it to use it.
@@ -137,7 +61,8 @@ impl Ring {
         Options::new().create(name, min_capacity)
     }
 
-    /// Makes a ring without a name: pass its descriptor ([`AsFd`]) to the other process. Its size
+    /// Makes a ring without a name: pass its descriptor ([`sealed_fd`](Self::sealed_fd)) to the
+    /// other process. Its size
     /// is sealed, so that no other process can cut it short under a mapping.
     ///
     /// # Errors
@@ -163,7 +88,7 @@ impl Ring {
     /// As [`connect`](Self::connect), and [`Status::Timeout`].
     pub fn connect_timeout(name: impl AsRef<OsStr>, timeout: Option<Duration>) -> Result<Self> {
         let name = name.as_ref().as_bytes();
-        Ok(Self { handle: Handle::connect_timeout(name, nanoseconds(timeout))? })
+        Ok(Self { handle: Handle::connect_timeout(name, limit(timeout))? })
     }
 
     /// Opens the anonymous ring behind a descriptor, which is duplicated.
@@ -222,6 +147,14 @@ impl Ring {
         self.handle.wakeup_all();
     }
 
+    /// The descriptor of a ring without a name, to hand to another process for
+    /// [`connect_fd`](Self::connect_fd); it stays the ring's. `None` for a named ring: through its
+    /// descriptor the object could be cut short, and the next access would end the process.
+    #[must_use]
+    pub fn sealed_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.handle.sealed_file()
+    }
+
     /// What can be seen of the ring from outside.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -229,10 +162,11 @@ impl Ring {
     }
 }
 
-impl AsFd for Ring {
-    /// The descriptor to hand to another process; it stays the ring's.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.handle.file()
+impl AsRawFd for Ring {
+    /// The number of the descriptor of the ring's memory, which stays the ring's. Only
+    /// [`sealed_fd`](Ring::sealed_fd) lends the descriptor itself.
+    fn as_raw_fd(&self) -> RawFd {
+        self.handle.file().as_raw_fd()
     }
 }
 
@@ -250,15 +184,21 @@ pub struct Producer {
 
 impl Producer {
     #[inline(always)]
-    fn lane(&mut self) -> Lane<'_, Tx> {
+    fn endpoint(&mut self) -> &mut Endpoint<Tx> {
         // SAFETY: there is one producer of this handle, and it is borrowed mutably.
-        unsafe { self.ring.handle.lane() }
+        unsafe { &mut *self.ring.handle.endpoint() }
     }
 
     /// The ring, for what any thread may do with it.
     #[must_use]
     pub fn ring(&self) -> &Arc<Ring> {
         &self.ring
+    }
+
+    /// What ends this end's waits from another thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter { ring: Arc::clone(&self.ring), side: Role::Producer }
     }
 
     /// Waits until `want` bytes are free and grants them, contiguous. `None` waits for ever.
@@ -270,9 +210,9 @@ impl Producer {
     /// [`Status::System`].
     #[inline]
     pub fn claim(&mut self, want: usize, timeout: Option<Duration>) -> Result<WriteGrant<'_>> {
-        let mut lane = self.lane();
-        let data = lane.acquire(want as u64, nanoseconds(timeout))?;
-        Ok(WriteGrant { lane, data, len: want })
+        let endpoint = self.endpoint();
+        let data = endpoint.reserve(want as u64, limit(timeout))?;
+        Ok(WriteGrant::new(endpoint, data, want))
     }
 
     /// Waits until `min` bytes are free and grants all that are.
@@ -281,9 +221,9 @@ impl Producer {
     /// As [`claim`](Self::claim).
     #[inline]
     pub fn claim_some(&mut self, min: usize, timeout: Option<Duration>) -> Result<WriteGrant<'_>> {
-        let mut lane = self.lane();
-        let (data, len) = lane.acquire_some(min as u64, nanoseconds(timeout))?;
-        Ok(WriteGrant { lane, data, len: len as usize })
+        let endpoint = self.endpoint();
+        let (data, len) = endpoint.reserve_some(min as u64, limit(timeout))?;
+        Ok(WriteGrant::new(endpoint, data, len as usize))
     }
 
     /// Waits until `need` bytes are free.
@@ -291,13 +231,13 @@ impl Producer {
     /// # Errors
     /// As [`claim`](Self::claim).
     pub fn wait_for_space(&mut self, need: usize, timeout: Option<Duration>) -> Result<()> {
-        self.lane().wait_for(need as u64, nanoseconds(timeout))
+        self.endpoint().wait_for(need as u64, limit(timeout))
     }
 }
 
 impl Drop for Producer {
     fn drop(&mut self) {
-        self.lane().detach();
+        self.endpoint().detach();
     }
 }
 
@@ -308,8 +248,7 @@ impl Write for Producer {
             return Ok(0);
         }
         let mut grant = self.claim_some(1, None)?;
-        let n = grant.len().min(buf.len());
-        grant[..n].copy_from_slice(&buf[..n]);
+        let n = grant.write(buf)?;
         grant.publish(n)?;
         Ok(n)
     }
@@ -328,9 +267,9 @@ pub struct Consumer {
 
 impl Consumer {
     #[inline(always)]
-    fn lane(&mut self) -> Lane<'_, Rx> {
+    fn endpoint(&mut self) -> &mut Endpoint<Rx> {
         // SAFETY: there is one consumer of this handle, and it is borrowed mutably.
-        unsafe { self.ring.handle.lane() }
+        unsafe { &mut *self.ring.handle.endpoint() }
     }
 
     /// The ring, for what any thread may do with it.
@@ -339,15 +278,21 @@ impl Consumer {
         &self.ring
     }
 
+    /// What ends this end's waits from another thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter { ring: Arc::clone(&self.ring), side: Role::Consumer }
+    }
+
     /// Waits until `want` bytes are there and grants them, contiguous. `None` waits for ever.
     ///
     /// # Errors
     /// As [`Producer::claim`].
     #[inline]
     pub fn peek(&mut self, want: usize, timeout: Option<Duration>) -> Result<ReadGrant<'_>> {
-        let mut lane = self.lane();
-        let data = lane.acquire(want as u64, nanoseconds(timeout))?;
-        Ok(ReadGrant { lane, data, len: want })
+        let endpoint = self.endpoint();
+        let data = endpoint.reserve(want as u64, limit(timeout))?;
+        Ok(ReadGrant::new(endpoint, data, want))
     }
 
     /// Waits until `min` bytes are there and grants all that are.
@@ -356,9 +301,9 @@ impl Consumer {
     /// As [`Producer::claim`].
     #[inline]
     pub fn peek_some(&mut self, min: usize, timeout: Option<Duration>) -> Result<ReadGrant<'_>> {
-        let mut lane = self.lane();
-        let (data, len) = lane.acquire_some(min as u64, nanoseconds(timeout))?;
-        Ok(ReadGrant { lane, data, len: len as usize })
+        let endpoint = self.endpoint();
+        let (data, len) = endpoint.reserve_some(min as u64, limit(timeout))?;
+        Ok(ReadGrant::new(endpoint, data, len as usize))
     }
 
     /// Waits until `need` bytes are there.
@@ -366,22 +311,13 @@ impl Consumer {
     /// # Errors
     /// As [`Producer::claim`].
     pub fn wait_for_data(&mut self, need: usize, timeout: Option<Duration>) -> Result<()> {
-        self.lane().wait_for(need as u64, nanoseconds(timeout))
-    }
-
-    /// All that is there, once there is any; nothing at the end of the stream.
-    fn next_bytes(&mut self) -> io::Result<Option<ReadGrant<'_>>> {
-        match self.peek_some(1, None) {
-            Ok(grant) => Ok(Some(grant)),
-            Err(error) if error.status() == Status::Closed => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        self.endpoint().wait_for(need as u64, limit(timeout))
     }
 }
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        self.lane().detach();
+        self.endpoint().detach();
     }
 }
 
@@ -391,129 +327,49 @@ impl Read for Consumer {
         if buf.is_empty() {
             return Ok(0);
         }
-        let Some(grant) = self.next_bytes()? else { return Ok(0) };
-        let n = grant.len().min(buf.len());
-        buf[..n].copy_from_slice(&grant[..n]);
+        let mut grant = match self.peek_some(1, None) {
+            Err(error) if error.status() == Status::Closed => return Ok(0),
+            granted => granted?,
+        };
+        let n = grant.read(buf)?;
         grant.release(n)?;
         Ok(n)
     }
 }
 
-impl BufRead for Consumer {
-    /// The bytes that are there, in place.
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        Ok(self.next_bytes()?.map_or(&[], ReadGrant::into_slice))
-    }
-
-    /// Releases bytes of the last `fill_buf`.
-    ///
-    /// # Panics
-    /// If `n` is more than that returned.
-    fn consume(&mut self, n: usize) {
-        self.lane().advance(n as u64).expect("consume() of more than fill_buf() returned");
-    }
-}
-
-/// Free bytes to write into. Dropped without [`publish`](Self::publish), nothing is sent.
+/// Ends the waits of one end of a ring, from any thread.
 ///
-/// The memory is shared: the other process can write there at any time, though one that keeps to
-/// the protocol does not.
-pub struct WriteGrant<'a> {
-    lane: Lane<'a, Tx>,
-    data: NonNull<u8>,
-    len: usize,
+/// ```
+/// use spsc_shm::{Ring, Status};
+/// let mut consumer = Ring::anonymous(4096)?.into_consumer();
+/// let interrupter = consumer.interrupter();
+/// let thread = std::thread::spawn(move || interrupter.interrupt());
+/// let ended = consumer.peek(1, None).map(|_| ()).unwrap_err(); // would wait for ever
+/// assert_eq!(ended.status(), Status::Interrupted);
+/// # thread.join().unwrap();
+/// # Ok::<(), spsc_shm::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Interrupter {
+    ring: Arc<Ring>,
+    side: Role,
 }
 
-impl WriteGrant<'_> {
-    /// Makes the first `n` bytes visible to the consumer.
-    ///
-    /// # Errors
-    /// [`Status::Misuse`] if `n` is more than was granted; nothing is sent then.
-    #[inline]
-    pub fn publish(mut self, n: usize) -> Result<()> {
-        self.lane.advance(n as u64)
+impl Interrupter {
+    /// Ends the end's current wait, or its next one, with [`Status::Interrupted`]: once. The other
+    /// process does not notice, nor does another handle of the same ring.
+    pub fn interrupt(&self) {
+        match self.side {
+            Role::Producer => self.ring.handle.interrupt::<Tx>(),
+            Role::Consumer => self.ring.handle.interrupt::<Rx>(),
+        }
     }
 
-    /// Makes all bytes visible to the consumer.
-    #[inline]
-    pub fn publish_all(mut self) {
-        // A grant's own length is granted, but for a forked child's copy, whose role is not its.
-        let _ = self.lane.advance(self.len as u64);
-    }
-}
-
-impl Deref for WriteGrant<'_> {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        // SAFETY: `len` bytes from `data` on are mapped for as long as the lane's handle lives,
-        // and by the protocol nobody else touches them until they are published.
-        unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.len) }
-    }
-}
-
-impl DerefMut for WriteGrant<'_> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `deref`; and the grant is borrowed mutably.
-        unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr(), self.len) }
-    }
-}
-
-impl fmt::Debug for WriteGrant<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteGrant").field("len", &self.len).finish_non_exhaustive()
-    }
-}
-
-/// Published bytes to read. Dropped without [`release`](Self::release), nothing is consumed.
-///
-/// The memory is shared: a broken or hostile producer can change it at any time. Copy before you
-/// validate.
-pub struct ReadGrant<'a> {
-    lane: Lane<'a, Rx>,
-    data: NonNull<u8>,
-    len: usize,
-}
-
-impl<'a> ReadGrant<'a> {
-    /// Consumes the first `n` bytes: the producer may write over them.
-    ///
-    /// # Errors
-    /// [`Status::Misuse`] if `n` is more than was granted; nothing is consumed then.
-    #[inline]
-    pub fn release(mut self, n: usize) -> Result<()> {
-        self.lane.advance(n as u64)
-    }
-
-    /// Consumes all bytes.
-    #[inline]
-    pub fn release_all(mut self) {
-        // As in `WriteGrant::publish_all`.
-        let _ = self.lane.advance(self.len as u64);
-    }
-
-    fn into_slice(self) -> &'a [u8] {
-        // SAFETY: as in `deref`; the lane's borrow of the consumer lasts for 'a, and with it
-        // nothing can be released.
-        unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.len) }
-    }
-}
-
-impl Deref for ReadGrant<'_> {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        // SAFETY: `len` bytes from `data` on are mapped for as long as the lane's handle lives,
-        // and by the protocol nobody writes them until they are released.
-        unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.len) }
-    }
-}
-
-impl fmt::Debug for ReadGrant<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadGrant").field("len", &self.len).finish_non_exhaustive()
+    /// Takes back an interrupt that no wait has answered yet.
+    pub fn clear(&self) {
+        match self.side {
+            Role::Producer => self.ring.handle.clear_interrupt::<Tx>(),
+            Role::Consumer => self.ring.handle.clear_interrupt::<Rx>(),
+        }
     }
 }

@@ -32,21 +32,11 @@ impl Role {
     }
 }
 
-/// The locks of one handle. A trait, so that the ring can be modelled without files.
-pub(crate) trait Locks {
-    /// Takes the lock of `role`. False if another handle holds it.
-    fn acquire(&self, role: Role) -> Result<bool>;
-    /// Lets go of it.
-    fn release(&self, role: Role);
-    /// Whether any handle, this one included, holds it.
-    fn is_held(&self, role: Role) -> Result<bool>;
-}
-
 /// Takes the role for this handle: lock first, so that whoever sees the new generation finds the
 /// lock held. `enter` runs between the lock and the announcement, and may refuse.
 pub(crate) fn attach<T>(
     control: &Control,
-    locks: &dyn Locks,
+    locks: &Locks,
     role: Role,
     enter: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
@@ -72,7 +62,7 @@ pub(crate) fn attach<T>(
 }
 
 /// Gives the role up. The caller wakes the other side afterwards.
-pub(crate) fn detach(control: &Control, locks: &dyn Locks, role: Role) {
+pub(crate) fn detach(control: &Control, locks: &Locks, role: Role) {
     // role-state: whoever sees CLOSED sees every counter that was stored before. The state goes
     // first and the lock after, so that a closed handle is never taken for a dead one.
     role.word(control).state.store(CLOSED, Ordering::Release);
@@ -87,7 +77,7 @@ pub(crate) fn is_closed(control: &Control, role: Role) -> bool {
 }
 
 /// Whether the last holder of `role` died without closing, and nobody has come since. A syscall.
-pub(crate) fn has_died(control: &Control, locks: &dyn Locks, role: Role) -> bool {
+pub(crate) fn has_died(control: &Control, locks: &Locks, role: Role) -> bool {
     let word = role.word(control);
     let look = || (word.state.load(Ordering::Acquire), word.generation.load(Ordering::Relaxed));
     let before = look();
@@ -100,15 +90,19 @@ pub(crate) fn has_died(control: &Control, locks: &dyn Locks, role: Role) -> bool
 }
 
 #[cfg(not(loom))]
-pub(crate) use file_locks::{FileLocks, claim_stale};
+pub(crate) use file_locks::{Locks, claim_stale};
+#[cfg(loom)]
+pub(crate) use model_locks::Locks;
 
 #[cfg(not(loom))]
 mod file_locks {
-    use super::{Locks, Role};
+    use super::Role;
+    use crate::registry::Registry;
     use crate::status::{Error, Result};
     use crate::sys::{file, lock};
-    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-    use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+    use std::ops::Range;
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+    use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
     /// The byte that the creator's handle holds, beside those of the roles: a ring that was just
     /// made is in use, though nobody has a role yet.
@@ -117,10 +111,17 @@ mod file_locks {
     /// The locks of one handle, on a description of its own.
     ///
     /// It is not the descriptor that is handed to other processes: a lock would outlive its
-    /// process in any copy of that one.
+    /// process in any copy of that one. A forked child shares it all the same, and so replaces it:
+    /// in the fork handler, or, where none ran (`_Fork`, `clone`), at the first use.
     #[derive(Debug)]
-    pub(crate) struct FileLocks {
+    pub(crate) struct Locks {
+        /// Locks are held here.
         file: OwnedFd,
+        /// The descriptor that is handed out, to open the object anew in a child.
+        public: RawFd,
+        registry: &'static Registry,
+        /// The generation of the process whose locks these are.
+        generation: AtomicU64,
         /// Which roles this handle holds. The kernel does not tell a description of its own locks.
         held: [AtomicBool; 2],
         /// Why a forked child could not get a description of its own; 0 where there is one. The
@@ -128,14 +129,28 @@ mod file_locks {
         renewal_error: AtomicI32,
     }
 
-    impl FileLocks {
-        /// Locks for the file of `file`, none of them held.
-        pub(crate) fn new(file: BorrowedFd<'_>) -> Result<Self> {
+    impl Locks {
+        /// Locks for the file of `public`, none of them held.
+        ///
+        /// # Safety
+        /// The descriptor stays open for as long as the locks are used.
+        pub(crate) unsafe fn new(
+            public: BorrowedFd<'_>,
+            registry: &'static Registry,
+        ) -> Result<Self> {
             Ok(Self {
-                file: file::reopen(file)?,
+                file: file::reopen(public)?,
+                public: public.as_raw_fd(),
+                registry,
+                generation: AtomicU64::new(registry.generation()),
                 held: [AtomicBool::new(false), AtomicBool::new(false)],
                 renewal_error: AtomicI32::new(0),
             })
+        }
+
+        /// Which process this is: another number in each forked child.
+        pub(crate) fn generation(&self) -> u64 {
+            self.registry.generation()
         }
 
         /// Marks the ring as in use for as long as this handle lives.
@@ -144,29 +159,70 @@ mod file_locks {
             Ok(())
         }
 
-        /// Lets go of all, in every copy of the descriptor too.
+        /// Takes the lock of `role`. False if another handle holds it.
+        pub(crate) fn acquire(&self, role: Role) -> Result<bool> {
+            self.make_own()?;
+            let taken = lock::acquire(self.file.as_fd(), bytes(role))?;
+            if taken {
+                self.held[role as usize].store(true, Ordering::Release);
+            }
+            Ok(taken)
+        }
+
+        /// Lets go of the lock of `role`, which this process took.
+        pub(crate) fn release(&self, role: Role) {
+            self.held[role as usize].store(false, Ordering::Release);
+            lock::release(self.file.as_fd(), bytes(role));
+        }
+
+        /// Whether any handle, this one included, holds the lock of `role`.
+        pub(crate) fn is_held(&self, role: Role) -> Result<bool> {
+            self.make_own()?;
+            Ok(self.held[role as usize].load(Ordering::Acquire)
+                || lock::held_by_another(self.file.as_fd(), bytes(role))?)
+        }
+
+        /// Lets go of all, in every copy of the descriptor too, unless they are the parent's.
         pub(crate) fn release_all(&self) {
-            if self.renewal_error.load(Ordering::Relaxed) == 0 {
+            let ours = self.generation.load(Ordering::Acquire) == self.generation();
+            if ours && self.renewal_error.load(Ordering::Relaxed) == 0 {
                 lock::release(self.file.as_fd(), 0..CREATOR + 1);
             }
         }
 
-        /// In a forked child: puts a new description, opened through `public`, in the place of
-        /// the parent's. Async-signal-safe.
-        pub(crate) fn renew_after_fork(&self, public: BorrowedFd<'_>) {
+        /// In a forked child that no handler prepared: does now what it would have done.
+        fn make_own(&self) -> Result<()> {
+            if self.generation.load(Ordering::Acquire) != self.generation() {
+                let _locked = self.registry.lock();
+                if self.generation.load(Ordering::Acquire) != self.generation() {
+                    self.renew();
+                }
+            }
+            match self.renewal_error.load(Ordering::Relaxed) {
+                0 => Ok(()),
+                number => Err(Error::from_os(number)),
+            }
+        }
+
+        /// In a forked child: puts a new description in the place of the parent's.
+        /// Async-signal-safe.
+        pub(crate) fn renew(&self) {
             for held in &self.held {
                 held.store(false, Ordering::Relaxed);
             }
+            // SAFETY: it stays open for as long as the locks are used (`new`).
+            let public = unsafe { BorrowedFd::borrow_raw(self.public) };
             let number = match file::reopen_at(public, self.file.as_fd()) {
                 Ok(()) => 0,
                 Err(error) => error.os_error().unwrap_or_default(),
             };
             self.renewal_error.store(number, Ordering::Relaxed);
+            self.generation.store(self.generation(), Ordering::Release);
         }
+    }
 
-        fn bytes(role: Role) -> std::ops::Range<i64> {
-            role as i64..role as i64 + 1
-        }
+    fn bytes(role: Role) -> Range<i64> {
+        role as i64..role as i64 + 1
     }
 
     /// Takes every lock of the object `file`, whose description is the caller's own: then nobody
@@ -174,28 +230,30 @@ mod file_locks {
     pub(crate) fn claim_stale(file: BorrowedFd<'_>) -> Result<bool> {
         lock::acquire(file, 0..CREATOR + 1)
     }
+}
 
-    impl Locks for FileLocks {
-        fn acquire(&self, role: Role) -> Result<bool> {
-            match self.renewal_error.load(Ordering::Relaxed) {
-                0 => {}
-                number => return Err(Error::from_os(number)),
-            }
-            let taken = lock::acquire(self.file.as_fd(), Self::bytes(role))?;
-            if taken {
-                self.held[role as usize].store(true, Ordering::Release);
-            }
-            Ok(taken)
+#[cfg(loom)]
+mod model_locks {
+    use super::Role;
+    use crate::status::Result;
+
+    /// Every handle finds its lock free: the models hand roles over in order.
+    #[derive(Debug)]
+    pub(crate) struct Locks;
+
+    impl Locks {
+        pub(crate) fn generation(&self) -> u64 {
+            1
         }
 
-        fn release(&self, role: Role) {
-            self.held[role as usize].store(false, Ordering::Release);
-            lock::release(self.file.as_fd(), Self::bytes(role));
+        pub(crate) fn acquire(&self, _role: Role) -> Result<bool> {
+            Ok(true)
         }
 
-        fn is_held(&self, role: Role) -> Result<bool> {
-            Ok(self.held[role as usize].load(Ordering::Acquire)
-                || lock::held_by_another(self.file.as_fd(), Self::bytes(role))?)
+        pub(crate) fn release(&self, _role: Role) {}
+
+        pub(crate) fn is_held(&self, _role: Role) -> Result<bool> {
+            Ok(true)
         }
     }
 }

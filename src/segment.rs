@@ -11,36 +11,18 @@
 //! overrun of the data is a fault where it happens, not a corruption elsewhere.
 
 use crate::layout::{Control, MAGIC, VERSION, VERSION_MAJOR};
+use crate::options::Options;
 use crate::role::claim_stale;
-use crate::spin::SPIN_ADAPTIVE;
 use crate::status::{Result, Status};
 use crate::sys::memory::{Reservation, page_size, total_memory};
-use crate::sys::{clock, file};
+use crate::sys::{clock, file, process_id};
+use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, fence};
 
 /// The largest capacity, in bytes: the doubled mapping must fit the address space.
 const CAPACITY_MAX: u64 = 1 << 46;
-
-/// What the creator chooses, beside name and capacity.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Choices {
-    /// Permission bits of a named object.
-    pub mode: u32,
-    /// Whether a ring that nobody uses may be replaced under its name.
-    pub replace_stale: bool,
-    /// Whether to enter all pages into the page tables at once.
-    pub prefault: bool,
-    /// How long a wait may spin, on either side.
-    pub spin_ns: u64,
-}
-
-impl Choices {
-    /// What is chosen where nothing is said.
-    pub(crate) const DEFAULT: Self =
-        Self { mode: 0o600, replace_stale: false, prefault: false, spin_ns: SPIN_ADAPTIVE };
-}
 
 /// The numbers of a ring, copied out of the control block and checked: from then on no pointer is
 /// computed from anything that another process can change.
@@ -64,37 +46,50 @@ pub(crate) struct Segment {
     /// The descriptor that may be handed over. It never holds a lock.
     file: OwnedFd,
     shape: Shape,
+    /// The object whose name this one is to get, locked.
+    replaced: Option<OwnedFd>,
 }
 
 impl Segment {
-    /// Makes a ring that is to be [`publish`](Self::publish)ed under a name.
-    pub(crate) fn create(name: &[u8], min_capacity: u64, choices: &Choices) -> Result<Self> {
-        let shape = Self::shape_for(min_capacity, choices)?;
-        // Early, so that a name that is taken is not reported as a file system that is full.
-        Self::make_way(name, choices)?;
-        Self::initialise(file::create_unnamed(choices.mode)?, shape, choices)
+    /// Makes a ring that is to be [linked](Self::link_name) under a name.
+    pub(crate) fn create(name: &[u8], min_capacity: u64, options: &Options) -> Result<Self> {
+        if options.mode & !0o777 != 0 || file::blocking_bits(options.mode) != 0 {
+            return Err(Status::InvalidArgument.into());
+        }
+        let shape = Self::shape_for(min_capacity, options)?;
+        // Early, so that a name that is taken is not reported as a file system that is full; and
+        // what is replaced makes room.
+        let replaced = Self::retire_stale(name, options)?;
+        let file = file::create_unnamed(options.mode)?;
+        file::restrict_mode(file.as_fd())?;
+        Ok(Self { replaced, ..Self::initialise(file, shape, options)? })
     }
 
     /// Gives the ring its name. Only now that it is ready, so that a process that dies on the way
     /// leaves nothing behind, and nobody ever connects to a half-made ring.
-    pub(crate) fn publish(&self, name: &[u8], choices: &Choices) -> Result<()> {
+    pub(crate) fn link_name(&mut self, name: &[u8], options: &Options) -> Result<()> {
         loop {
-            match file::publish(self.file.as_fd(), name) {
+            if let Some(old) = self.replaced.take()
+                && self.take_over(name, old.as_fd())?
+            {
+                return Ok(());
+            }
+            match file::link_name(self.file.as_fd(), name) {
                 Err(error) if error.status() == Status::AlreadyExists => {
-                    Self::make_way(name, choices)?;
+                    self.replaced = Self::retire_stale(name, options)?;
                 }
-                published => return published,
+                linked => return linked,
             }
         }
     }
 
     /// Makes a ring without a name, whose size nobody can change.
-    pub(crate) fn create_anonymous(min_capacity: u64, choices: &Choices) -> Result<Self> {
-        let shape = Self::shape_for(min_capacity, choices)?;
+    pub(crate) fn create_anonymous(min_capacity: u64, options: &Options) -> Result<Self> {
+        let shape = Self::shape_for(min_capacity, options)?;
         if shape.size() > total_memory() {
             return Err(Status::NoMemory.into());
         }
-        let segment = Self::initialise(file::create_anonymous()?, shape, choices)?;
+        let segment = Self::initialise(file::create_anonymous()?, shape, options)?;
         file::seal(segment.file.as_fd())?;
         Ok(segment)
     }
@@ -173,20 +168,25 @@ impl Segment {
         self.file.as_fd()
     }
 
-    fn shape_for(min_capacity: u64, choices: &Choices) -> Result<Shape> {
+    /// Whether nobody can cut the object short.
+    pub(crate) fn is_sealed(&self) -> bool {
+        file::is_sealed(self.file.as_fd())
+    }
+
+    fn shape_for(min_capacity: u64, options: &Options) -> Result<Shape> {
         let page = page_size();
         if min_capacity > CAPACITY_MAX {
             return Err(Status::InvalidArgument.into());
         }
         let capacity = min_capacity.next_power_of_two().max(page as u64) as usize;
-        Ok(Shape { data_offset: page, capacity, spin_ns: choices.spin_ns })
+        Ok(Shape { data_offset: page, capacity, spin_ns: options.spin_ns })
     }
 
     /// Fills a new object. Nobody else knows it yet.
-    fn initialise(file: OwnedFd, shape: Shape, choices: &Choices) -> Result<Self> {
+    fn initialise(file: OwnedFd, shape: Shape, options: &Options) -> Result<Self> {
         file::reserve(file.as_fd(), shape.size())?;
         let segment = Self::map(file, shape)?;
-        if choices.prefault {
+        if options.prefault {
             let at = page_size();
             segment.memory.populate(at, shape.data_offset + 2 * shape.capacity);
         }
@@ -208,6 +208,10 @@ impl Segment {
     /// Reads and checks the numbers of an object that may be anything: first magic, then version,
     /// then the sizes against the object's own. Nothing is mapped yet.
     fn read_shape(file: BorrowedFd<'_>) -> Result<Shape> {
+        Self::read_shape_of(file, &[MAGIC])
+    }
+
+    fn read_shape_of(file: BorrowedFd<'_>, magics: &[u64]) -> Result<Shape> {
         let metadata = file::metadata(file)?;
         if !metadata.regular {
             return Err(Status::NotARing.into());
@@ -216,7 +220,7 @@ impl Segment {
             return Err(Status::NotReady.into());
         }
         match u64::from_ne_bytes(file::read_at(file, 0)?) {
-            MAGIC => {}
+            magic if magics.contains(&magic) => {}
             0 => return Err(Status::NotReady.into()),
             _ => return Err(Status::NotARing.into()),
         }
@@ -253,45 +257,110 @@ impl Segment {
         let memory = Reservation::new(guard + data_offset + 2 * capacity + guard)?;
         memory.map(guard, data_offset + capacity, file.as_fd(), 0)?;
         memory.map(guard + data_offset + capacity, capacity, file.as_fd(), data_offset as i64)?;
-        Ok(Self { memory, file, shape })
+        Ok(Self { memory, file, shape, replaced: None })
     }
 
-    /// Sees to it that `name` is free, as far as the creator's choices allow.
-    fn make_way(name: &[u8], choices: &Choices) -> Result<()> {
-        loop {
-            let named = match file::metadata_of_name(name) {
-                Err(error) if error.status() == Status::NotFound => return Ok(()),
-                found => found?,
-            };
-            let taken = Err(Status::AlreadyExists.into());
-            // A directory, a link or a device is not even opened: that fails, or has effects.
-            if !choices.replace_stale || !named.regular {
-                return taken;
-            }
-            let old = match file::open(name) {
-                Err(error) if error.status() == Status::NotFound => return Ok(()),
-                Err(error) if error.status() == Status::NotARing => return taken,
-                opened => opened?,
-            };
-            // Only a ring is ours to replace, of a layout whose locks we know; and only with all of
-            // them in hand, which go with the descriptor.
-            if Self::read_shape(old.as_fd()).is_err() || !claim_stale(old.as_fd())? {
-                return taken;
-            }
-            // Another may have replaced it between our open and our lock: then the name is not
-            // the object's any more, and what it stands for now is looked at in turn.
-            let now = file::metadata_of_name(name).map(|now| now.identity);
-            if now != file::metadata(old.as_fd()).map(|locked| locked.identity) {
-                continue;
-            }
-            match file::unlink(name) {
-                Err(error) if error.status() != Status::NotFound => return Err(error),
-                _ => {}
-            }
-            // A handle that is connected to the old object and has no role yet must not wait
-            // there for ever: it finds no magic when it takes one.
-            file::write_at(old.as_fd(), 0, &0u64.to_ne_bytes())?;
-            return Ok(());
+    /// The object that stands in the way under `name`, if there is one and the options allow to
+    /// replace it: with all its locks in hand, which go with the descriptor, and of no use to
+    /// anybody from now on.
+    fn retire_stale(name: &[u8], options: &Options) -> Result<Option<OwnedFd>> {
+        let named = match file::metadata_of_name(name) {
+            Err(error) if error.status() == Status::NotFound => return Ok(None),
+            found => found?,
+        };
+        let taken = Err(Status::AlreadyExists.into());
+        // A directory, a link or a device is not even opened: that fails, or has effects.
+        if !options.replace_stale || !named.regular {
+            return taken;
         }
+        let old = match file::open(name) {
+            Err(error) if error.status() == Status::NotFound => return Ok(None),
+            Err(error) if error.status() == Status::NotARing => return taken,
+            opened => opened?,
+        };
+        // Only a ring is ours to replace, of a layout whose locks we know; and only with all of
+        // them in hand. One without a magic was being replaced by somebody who died.
+        let Ok(shape) = Self::read_shape_of(old.as_fd(), &[MAGIC, 0]) else { return taken };
+        if !claim_stale(old.as_fd())? {
+            return taken;
+        }
+        // A handle that is connected to the old object and has no role yet must not wait there for
+        // ever: it finds no magic when it takes one.
+        file::write_at(old.as_fd(), 0, &0u64.to_ne_bytes())?;
+        // Where the file system is small, the new ring needs the old one's memory.
+        file::punch(old.as_fd(), shape.data_offset as i64, shape.capacity as i64);
+        Ok(Some(old))
+    }
+
+    /// Puts this ring under `name` in the place of `old`. False if the name is free by now.
+    ///
+    /// Between a look at the name and a step that removes it, another process may give it to a new
+    /// ring. So both are exchanged in one step, with a name that nobody else uses, and what was
+    /// exchanged is looked at then: a ring that is not the old one gets its name back.
+    fn take_over(&self, name: &[u8], old: BorrowedFd<'_>) -> Result<bool> {
+        let own = TemporaryName::link(self.file.as_fd())?;
+        match file::exchange(own.as_bytes(), name) {
+            Err(error) if error.status() == Status::NotFound => return Ok(false),
+            exchanged => exchanged?,
+        }
+        let is = |object: BorrowedFd<'_>| -> Result<bool> {
+            let named = file::metadata_of_name(own.as_bytes())?.identity;
+            Ok(named == file::metadata(object)?.identity)
+        };
+        if is(old)? {
+            return Ok(true);
+        }
+        // Whoever connected to this ring meanwhile learns when it takes a role.
+        self.control().header.magic.store(0, Ordering::Release);
+        match file::exchange(own.as_bytes(), name) {
+            Ok(()) if is(self.file.as_fd())? => {}
+            // This ring has lost the name to another, which is the newest: that one keeps it.
+            Ok(()) => file::exchange(own.as_bytes(), name)?,
+            Err(error) if error.status() == Status::NotFound => {
+                // Removed meanwhile, as the other ring's name would have been.
+            }
+            Err(error) => return Err(error),
+        }
+        Err(Status::AlreadyExists.into())
+    }
+}
+
+/// A second name of an object, that nobody else knows; removed when dropped. A process that dies
+/// in this moment leaves it behind, with the object that was to be replaced.
+struct TemporaryName {
+    bytes: [u8; 48],
+    len: usize,
+}
+
+impl TemporaryName {
+    fn link(file: BorrowedFd<'_>) -> Result<Self> {
+        loop {
+            // On the stack, as memory may be what is short.
+            let mut bytes = [0; 48];
+            let mut free = &mut bytes[..];
+            let written = write!(free, ".spsc-shm.{}.{:x}", process_id(), clock::now());
+            let len = 48 - free.len();
+            written.map_err(|_| Status::InvalidName)?;
+            let name = Self { bytes, len };
+            match file::link_name(file, name.as_bytes()) {
+                // In another PID namespace, somebody has the same number at the same time.
+                Err(error) if error.status() == Status::AlreadyExists => std::mem::forget(name),
+                Err(error) => {
+                    std::mem::forget(name);
+                    return Err(error);
+                }
+                Ok(()) => return Ok(name),
+            }
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl Drop for TemporaryName {
+    fn drop(&mut self) {
+        let _ = file::unlink(self.as_bytes());
     }
 }

@@ -12,14 +12,14 @@ use std::fmt;
 pub enum Status {
     /// The time ran out first.
     Timeout = 1,
-    /// `wakeup_all` was called.
+    /// `wakeup_all` or `interrupt` was called.
     Interrupted = 2,
     /// The other side closed its handle, and what is asked for can't come until a new peer
     /// attaches.
     Closed = 3,
     /// The other side's process died without closing.
     PeerDead = 4,
-    /// A null pointer, a bad descriptor or option, or a capacity that can't be represented.
+    /// A bad descriptor or option, or a capacity that can't be represented.
     InvalidArgument = -1,
     /// A name that is empty, too long, `.` or `..`, or has a slash other than one leading.
     InvalidName = -2,
@@ -50,12 +50,10 @@ pub enum Status {
     Corrupt = -14,
     /// Any other operating-system error.
     System = -15,
-    /// A defect in the library, caught at the C boundary.
-    Panic = -16,
 }
 
 impl Status {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 19] = [
         Self::Timeout,
         Self::Interrupted,
         Self::Closed,
@@ -75,12 +73,10 @@ impl Status {
         Self::Misuse,
         Self::Corrupt,
         Self::System,
-        Self::Panic,
     ];
 
     /// The status with this number, if there is one. 0 is success and thus no `Status`.
-    #[must_use]
-    pub fn from_number(number: i32) -> Option<Self> {
+    pub(crate) fn from_number(number: i32) -> Option<Self> {
         Self::ALL.into_iter().find(|status| *status as i32 == number)
     }
 
@@ -88,7 +84,7 @@ impl Status {
     pub(crate) const fn text(self) -> &'static std::ffi::CStr {
         match self {
             Self::Timeout => c"the time ran out first",
-            Self::Interrupted => c"the wait was interrupted by wakeup_all",
+            Self::Interrupted => c"the wait was interrupted",
             Self::Closed => c"the other side closed its handle",
             Self::PeerDead => c"the other side's process died without closing",
             Self::InvalidArgument => {
@@ -112,7 +108,6 @@ impl Status {
             Self::Misuse => c"publish of more than is claimed, or release of more than is peeked",
             Self::Corrupt => c"the shared counters contradict each other",
             Self::System => c"operating-system error",
-            Self::Panic => c"a defect in the library",
         }
     }
 }
@@ -228,7 +223,7 @@ mod tests {
             assert_eq!(Status::from_number(status as i32), Some(status));
             assert!(!status.text().is_empty());
         }
-        for number in [0, 5, -17, i32::MIN, i32::MAX] {
+        for number in [0, 5, -16, -17, i32::MIN, i32::MAX] {
             assert_eq!(Status::from_number(number), None);
         }
     }

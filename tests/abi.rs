@@ -67,7 +67,7 @@ fn compiler() -> Command {
 }
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// The header's own declarations, without comments and macros, one each.
@@ -79,17 +79,19 @@ fn declarations(probe: &Path) -> Vec<String> {
         c == ';' && depth == 0
     };
     text.split(outermost)
+        .map(|declaration| declaration.replace("__attribute__((warn_unused_result))", ""))
         .map(|declaration| declaration.split_whitespace().collect::<Vec<_>>().join(" "))
         .filter(|declaration| declaration.to_lowercase().contains("spsc_"))
         .collect()
 }
 
-/// The names of the header's macros that have a value, without those of the version.
+/// The names of the header's macros that are numbers, without those of the version.
 fn macros(probe: &Path) -> Vec<String> {
     let text = output_of(compiler().args(["-E", "-dM"]).arg(probe));
     text.lines()
         .filter_map(|line| line.strip_prefix("#define ")?.split_once(' '))
         .filter(|(name, value)| name.starts_with("SPSC_") && !value.is_empty())
+        .filter(|(_, value)| !value.starts_with(['{', '_']))
         .map(|(name, _)| name.to_owned())
         .filter(|name| !name.starts_with("SPSC_VERSION_"))
         .collect()
@@ -133,7 +135,8 @@ fn questions(declaration: &str) -> String {
         );
         let fields =
             body.split(';').map(str::trim).filter(|field| !field.is_empty()).map(|field| {
-                let (of, field) = field.rsplit_once(' ').expect("a field has a type and a name");
+                let name_at = field.rfind([' ', '*']).expect("a field has a type and a name") + 1;
+                let (of, field) = (field[..name_at].trim_end(), &field[name_at..]);
                 format!(
                     "printf(\"field {name}.{field}: {of}, offset %zu, size %zu\\n\", \
                  offsetof({name}, {field}), sizeof((({name} *)0)->{field}));\n"

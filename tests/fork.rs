@@ -157,7 +157,8 @@ fn parent_and_child_wake_each_other() {
         assert_eq!(read(&mut there_end, 1), b"0");
         drop(there_end);
         // The child gets a ring's end that the parent never used, and one that it did.
-        let mut there_end = Ring::connect_fd(there.ring().as_ref()).unwrap().into_consumer();
+        let mut there_end =
+            Ring::connect_fd(there.ring().sealed_fd().unwrap()).unwrap().into_consumer();
         const ROUNDS: u32 = 2_000;
         let child = fork(|| {
             for _ in 0..ROUNDS {

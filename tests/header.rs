@@ -4,8 +4,9 @@
 
 use std::path::Path;
 
-/// The version macros: the numbers stand in Cargo.toml and nowhere else.
-fn version_macros() -> String {
+/// Macros, which cbindgen can't make. The numbers of the version stand in Cargo.toml and nowhere
+/// else.
+fn macros() -> String {
     let [major, minor, patch] = [
         env!("CARGO_PKG_VERSION_MAJOR"),
         env!("CARGO_PKG_VERSION_MINOR"),
@@ -15,27 +16,36 @@ fn version_macros() -> String {
         "\n#define SPSC_VERSION_MAJOR {major}\n#define SPSC_VERSION_MINOR {minor}\n\
          #define SPSC_VERSION_PATCH {patch}\n/** To be compared with spsc_version(). */\n\
          #define SPSC_VERSION_NUMBER \\\n  \
-         ((SPSC_VERSION_MAJOR << 16) | (SPSC_VERSION_MINOR << 8) | SPSC_VERSION_PATCH)"
+         ((SPSC_VERSION_MAJOR << 16) | (SPSC_VERSION_MINOR << 8) | SPSC_VERSION_PATCH)\n\n\
+         /** On functions whose result says whether their output was written. */\n\
+         #if defined(__GNUC__)\n\
+         #define SPSC_MUST_USE __attribute__((warn_unused_result))\n\
+         #else\n\
+         #define SPSC_MUST_USE\n\
+         #endif\n\n\
+         /** The defaults: spsc_options options = SPSC_OPTIONS_INIT; */\n\
+         #define SPSC_OPTIONS_INIT {{ sizeof(spsc_options), 0600, 0, SPSC_SPIN_ADAPTIVE }}"
     )
 }
 
 fn generate() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let mut config =
         cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
-    config.after_includes = Some(version_macros());
+    config.after_includes = Some(macros());
     let mut header = Vec::new();
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["types", "lifecycle", "producer", "consumer", "any"] {
+    for file in ["types", "lifecycle", "producer", "consumer", "any", "cursor"] {
         builder = builder.with_src(root.join(format!("src/ffi/{file}.rs")));
     }
+    builder = builder.with_src(root.join("src/cursor.rs"));
     builder.generate().expect("the C interface can be expressed in C").write(&mut header);
     String::from_utf8(header).expect("the documentation is UTF-8")
 }
 
 #[test]
 fn the_committed_header_is_what_the_source_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/spsc_shm.h");
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join("include/spsc_shm.h");
     let generated = generate();
     if std::env::var_os("SPSC_UPDATE_HEADER").is_some() {
         std::fs::write(&path, &generated).expect("include/ can be written");

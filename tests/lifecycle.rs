@@ -5,7 +5,8 @@ mod common;
 use common::{Name, Process, fork, object, page_size, reap, status, until, watchdog};
 use spsc_shm::{Options, Ring, RoleState, Status};
 use std::fs::{self, File};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
@@ -73,7 +74,7 @@ fn a_ring_that_everybody_closed_is_replaced() {
     let name = Name::new();
     let (mut producer, mut consumer) = Ring::create(&name, 1).unwrap().split();
     producer.claim(1, NOW).unwrap().publish_all();
-    consumer.peek(1, NOW).unwrap();
+    let _ = consumer.peek(1, NOW).unwrap();
     drop(producer);
     assert_eq!(status(replace().create(&name, 1)), Status::AlreadyExists);
     drop(consumer);
@@ -88,7 +89,7 @@ fn a_ring_in_use_is_never_replaced() {
     assert_eq!(status(replace().create(&name, 1)), Status::AlreadyExists, "a live creator");
 
     let mut producer = Ring::connect(&name).unwrap().into_producer();
-    producer.claim(1, NOW).unwrap();
+    let _ = producer.claim(1, NOW).unwrap();
     drop(creator);
     assert_eq!(status(replace().create(&name, 1)), Status::AlreadyExists, "a live producer");
 
@@ -147,17 +148,13 @@ fn race_to_replace(names: &str) {
     while let Ok(go) = start.peek(1, FOREVER) {
         go.release_all();
         let created = replace().create(name, 1);
-        let mut report = result.claim(9, FOREVER).unwrap();
-        match &created {
-            Ok(ring) => {
-                report[0] = 0;
-                report[1..].copy_from_slice(&inode_of(ring).to_ne_bytes());
-            }
-            Err(error) => {
-                report[0] = (error.status() as i32).to_ne_bytes()[0];
-                report[1..].fill(0);
-            }
-        }
+        let (status, inode) = match &created {
+            Ok(ring) => (0, inode_of(ring)),
+            Err(error) => (error.status() as i32, 0),
+        };
+        let mut report = result.claim(12, FOREVER).unwrap();
+        report.write_all(&status.to_ne_bytes()).unwrap();
+        report.write_all(&inode.to_ne_bytes()).unwrap();
         report.publish_all();
         // Until the other one is through too, the winner keeps its ring.
         start.peek(1, FOREVER).unwrap().release_all();
@@ -190,12 +187,13 @@ fn of_two_processes_that_race_to_replace_one_wins_and_the_other_is_told() {
         }
         let mut winners = Vec::new();
         for (_, _, answer, _) in &mut racers {
-            let report = answer.peek(9, FOREVER).unwrap();
-            match report[0].cast_signed() {
-                0 => winners.push(u64::from_ne_bytes(report[1..].try_into().unwrap())),
-                other => assert_eq!(i32::from(other), Status::AlreadyExists as i32, "{round}"),
+            let (mut status, mut inode) = ([0; 4], [0; 8]);
+            answer.read_exact(&mut status).unwrap();
+            answer.read_exact(&mut inode).unwrap();
+            match i32::from_ne_bytes(status) {
+                0 => winners.push(u64::from_ne_bytes(inode)),
+                other => assert_eq!(other, Status::AlreadyExists as i32, "{round}"),
             }
-            report.release_all();
         }
         assert_eq!(winners.len(), 1, "round {round}");
         assert_eq!(winners[0], inode(&name), "round {round}");
@@ -352,12 +350,25 @@ fn the_mode_is_honoured_less_the_umask() {
         // SAFETY: umask can't fail and touches no memory. No other thread makes files here.
         unsafe { libc::umask(0o022) };
         assert_eq!(mode_of(Options::new()), 0o600);
-        assert_eq!(mode_of(Options::new().mode(0o666)), 0o644);
+        assert_eq!(mode_of(Options::new().mode(0o666)), 0o600, "nobody reads who can't write");
         // SAFETY: as above.
         unsafe { libc::umask(0) };
         assert_eq!(mode_of(Options::new().mode(0o666)), 0o666);
-        assert_eq!(mode_of(Options::new().mode(0o640)), 0o640);
+        assert_eq!(mode_of(Options::new().mode(0o660)), 0o660);
     });
+}
+
+#[test]
+fn a_mode_that_lets_somebody_read_and_not_write_is_refused() {
+    let name = Name::new();
+    for mode in [0o640, 0o604, 0o644, 0o664, 0o646, 0o1600] {
+        let refused = Options::new().mode(mode).create(&name, 1);
+        assert_eq!(status(refused), Status::InvalidArgument, "{mode:o}");
+    }
+    for mode in [0o600, 0o660, 0o606, 0o666, 0o622] {
+        drop(Options::new().mode(mode).create(&name, 1).unwrap());
+        Ring::unlink(&name).unwrap();
+    }
 }
 
 /// This process's descriptors, each with its flags.
@@ -381,7 +392,7 @@ fn every_descriptor_is_closed_on_exec_and_when_the_ring_is_closed() {
         let created = Ring::create(&name, 1).unwrap();
         let connected = Ring::connect(&name).unwrap();
         let anonymous = Ring::anonymous(1).unwrap();
-        let handed_over = Ring::connect_fd(&anonymous).unwrap();
+        let handed_over = Ring::connect_fd(anonymous.sealed_fd().unwrap()).unwrap();
         let is_new = |entry: &&(i32, i32)| !before.contains(entry);
         let during = descriptors();
         let ours = during.iter().filter(is_new).collect::<Vec<_>>();
@@ -405,7 +416,7 @@ fn a_process_without_standard_streams_cannot_print_into_a_ring() {
             unsafe { libc::close(stream) };
         }
         let rings = [Ring::create(&name, 1), Ring::connect(&name), Ring::anonymous(1)];
-        let handed_over = Ring::connect_fd(rings[2].as_ref().unwrap());
+        let handed_over = Ring::connect_fd(rings[2].as_ref().unwrap().sealed_fd().unwrap());
         let open = (0..=2).filter(|stream| {
             // SAFETY: any number may be asked about; no pointer is passed.
             unsafe { libc::fcntl(*stream, libc::F_GETFD) != -1 }
@@ -502,7 +513,8 @@ fn a_descriptor_that_is_not_fully_sealed_is_refused() {
 
     let name = Name::new();
     let named = Ring::create(&name, 1).unwrap();
-    assert_eq!(status(Ring::connect_fd(&named)), Status::NotARing);
+    assert!(named.sealed_fd().is_none());
+    assert_eq!(status(Ring::connect_fd(object(&named))), Status::NotARing);
     assert_eq!(status(Ring::connect_fd(File::open("/dev/null").unwrap())), Status::NotARing);
     // SAFETY: not -1, and used only to be refused.
     let closed = unsafe { BorrowedFd::borrow_raw(1 << 20) };
@@ -513,14 +525,14 @@ fn a_descriptor_that_is_not_fully_sealed_is_refused() {
 fn an_anonymous_ring_reaches_a_forked_child() {
     common::alone(|| {
         let ring = Ring::anonymous(1).unwrap();
-        let object = ring.as_fd().try_clone_to_owned().unwrap();
+        let object = ring.sealed_fd().unwrap().try_clone_to_owned().unwrap();
         let child = fork(|| {
             let mut producer = Ring::connect_fd(&object).unwrap().into_producer();
             producer.claim(5, NOW).unwrap().copy_from_slice(b"child");
             producer.claim(5, NOW).unwrap().publish_all();
         });
         let mut consumer = ring.into_consumer();
-        assert_eq!(&*consumer.peek(5, FOREVER).unwrap(), b"child");
+        assert_eq!(consumer.peek(5, FOREVER).unwrap().to_vec(), b"child");
         assert_eq!(reap(child), 0);
     });
 }
@@ -568,7 +580,7 @@ fn receive_a_ring(socket: &str) {
     let object = unsafe { OwnedFd::from_raw_fd(pass(&socket, receive, -1)) };
     let mut consumer = Ring::connect_fd(object).unwrap().into_consumer();
     let read = consumer.peek(5, FOREVER).unwrap();
-    assert_eq!(&*read, b"hello");
+    assert_eq!(read.to_vec(), b"hello");
     read.release_all();
 }
 
@@ -580,7 +592,7 @@ fn an_anonymous_ring_reaches_another_program_over_a_socket() {
     let child = Process::start("receive a ring", &name.path());
     let (socket, _) = listener.accept().unwrap();
     let ring = Ring::anonymous(1).unwrap();
-    pass(&socket, send, ring.as_fd().as_raw_fd());
+    pass(&socket, send, ring.sealed_fd().unwrap().as_raw_fd());
     let mut producer = ring.into_producer();
     let mut grant = producer.claim(5, NOW).unwrap();
     grant.copy_from_slice(b"hello");
@@ -595,7 +607,7 @@ fn stats_say_what_happened() {
     let ring = Ring::anonymous(1).unwrap();
     let stats = ring.stats();
     assert_eq!(
-        (stats.capacity, stats.head, stats.tail, stats.available),
+        (stats.capacity, stats.published, stats.released, stats.available),
         (page_size() as u64, 0, 0, 0)
     );
     for role in [stats.producer, stats.consumer] {
@@ -607,7 +619,7 @@ fn stats_say_what_happened() {
     producer.claim(100, NOW).unwrap().publish(70).unwrap();
     consumer.peek(50, NOW).unwrap().release(30).unwrap();
     let stats = producer.ring().stats();
-    assert_eq!((stats.head, stats.tail, stats.available), (70, 30, 40));
+    assert_eq!((stats.published, stats.released, stats.available), (70, 30, 40));
     for role in [stats.producer, stats.consumer] {
         assert_eq!(role.state, RoleState::Attached);
         assert_eq!((role.generation, role.pid), (1, std::process::id()));
@@ -624,7 +636,7 @@ fn a_prefaulted_ring_is_a_ring() {
     let (mut producer, mut consumer) = options.anonymous(1 << 20).unwrap().split();
     let everything = producer.ring().capacity();
     producer.claim(everything, NOW).unwrap().publish_all();
-    assert!(consumer.peek(everything, NOW).unwrap().iter().all(|byte| *byte == 0));
+    assert!(consumer.peek(everything, NOW).unwrap().to_vec().iter().all(|byte| *byte == 0));
 }
 
 #[test]

@@ -46,7 +46,7 @@ static void exchange(spsc_ring *producer, spsc_ring *consumer) {
     CHECK(spsc_claim(consumer, 1, 0, &to) == SPSC_ERR_ROLE_TAKEN);
     CHECK(spsc_available(consumer) == 0);
     spsc_stats_t stats;
-    CHECK(spsc_stats(consumer, &stats) == SPSC_OK && stats.head == stats.tail);
+    CHECK(spsc_stats(consumer, &stats, sizeof stats) == SPSC_OK && stats.published == stats.released);
     CHECK(spsc_debug_dump(consumer, "memcheck: ") == SPSC_OK);
     spsc_close(producer);
     CHECK(spsc_peek(consumer, 1, SPSC_WAIT_FOREVER, &from) == SPSC_CLOSED);
@@ -68,7 +68,7 @@ int main(void) {
     CHECK(spsc_create(name, 1, &none) == SPSC_ERR_ALREADY_EXISTS);
     CHECK(spsc_connect(name, &met) == SPSC_OK);
     exchange(made, met);
-    CHECK(spsc_options_init(&options) == SPSC_OK);
+    CHECK(spsc_options_init(&options, sizeof options) == SPSC_OK);
     options.flags = SPSC_REPLACE_STALE | SPSC_PREFAULT;
     CHECK(spsc_create_with(name, 1, &options, &made) == SPSC_OK);
     CHECK(spsc_connect_fd(spsc_fd(made), &none) == SPSC_ERR_NOT_A_RING);

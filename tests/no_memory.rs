@@ -43,7 +43,7 @@ fn no_memory_for_a_handle_is_a_status_and_leaves_nothing() {
     NO_HANDLES.store(true, Ordering::Relaxed);
     assert_eq!(status(Ring::create(&name, 1)), Status::NoMemory);
     assert_eq!(status(Ring::anonymous(1)), Status::NoMemory);
-    assert_eq!(status(Ring::connect_fd(&anonymous)), Status::NoMemory);
+    assert_eq!(status(Ring::connect_fd(anonymous.sealed_fd().unwrap())), Status::NoMemory);
     assert_eq!(status(Ring::connect(&name)), Status::NotFound);
     assert_eq!(descriptors(), before);
     NO_HANDLES.store(false, Ordering::Relaxed);

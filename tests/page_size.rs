@@ -8,7 +8,6 @@ mod common;
 
 use common::{Name, alone, fork, publish, read, reap, status};
 use spsc_shm::{Options, Ring, Status};
-use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -77,7 +76,7 @@ fn pages_of_every_size_work() {
                     stream(Ring::connect(&name).unwrap(), ring);
                     let ring = Ring::anonymous(min).unwrap();
                     assert_eq!(ring.capacity(), capacity);
-                    stream(Ring::connect_fd(&ring).unwrap(), ring);
+                    stream(Ring::connect_fd(ring.sealed_fd().unwrap()).unwrap(), ring);
                 }
             });
         }
@@ -113,7 +112,7 @@ fn an_anonymous_ring_of_another_page_size_is_another_layout() {
         for creator in FACTORS {
             FACTOR.store(creator, Ordering::Relaxed);
             // The descriptor outlives the handle, which knows no other page size than its own.
-            let fd = Ring::anonymous(1).unwrap().as_fd().try_clone_to_owned().unwrap();
+            let fd = common::object(&Ring::anonymous(1).unwrap());
             for other in FACTORS {
                 with_pages(other, || match Ring::connect_fd(&fd) {
                     Ok(ring) => {

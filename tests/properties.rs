@@ -39,7 +39,10 @@ impl Raw {
         let mut stats = std::mem::MaybeUninit::uninit();
         // SAFETY: the handle is open; success fills the stats.
         unsafe {
-            assert_eq!(spsc_stats(self.0, stats.as_mut_ptr()), spsc_status::SPSC_OK);
+            assert_eq!(
+                spsc_stats(self.0, stats.as_mut_ptr(), size_of::<spsc_stats_t>()),
+                spsc_status::SPSC_OK
+            );
             stats.assume_init()
         }
     }
@@ -285,8 +288,8 @@ proptest! {
         for call in calls {
             model.run(&ring, call);
             let stats = ring.stats();
-            prop_assert_eq!(stats.head, start.wrapping_add(model.published));
-            prop_assert_eq!(stats.tail, start.wrapping_add(model.released));
+            prop_assert_eq!(stats.published, start.wrapping_add(model.published));
+            prop_assert_eq!(stats.released, start.wrapping_add(model.released));
             prop_assert_eq!(stats.available, model.queue.len() as u64);
         }
     }

@@ -10,7 +10,7 @@ fn what_is_published_is_peeked() {
     grant.copy_from_slice(b"hello");
     grant.publish_all();
     let grant = consumer.peek(5, None).unwrap();
-    assert_eq!(&*grant, b"hello");
+    assert_eq!(grant.to_vec(), b"hello");
     grant.release_all();
     let error = consumer.peek(1, Some(Duration::from_millis(5))).unwrap_err();
     assert_eq!(error.status(), Status::Timeout);

@@ -1,11 +1,12 @@
 /* claim, publish, peek, release of 64 bytes, ROUNDS times in one thread: for callgrind to count.
  *
- *     hot_path ROUNDS
+ *     hot_path calls|inline ROUNDS
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "spsc_shm.h"
+#include "spsc_shm_inline.h"
 
 enum { MESSAGE = 64 };
 
@@ -16,10 +17,10 @@ static void check(spsc_status status) {
     }
 }
 
-int main(int argc, char **argv) {
-    long rounds = argc == 2 ? strtol(argv[1], NULL, 10) : 0;
-    spsc_ring *ring;
-    check(spsc_create_anonymous(4096, &ring));
+/* As a caller who uses the pointer: it can't be left out. */
+static inline void keep(const void *data) { __asm__ volatile("" : : "r"(data)); }
+
+static void __attribute__((noinline)) by_calls(spsc_ring *ring, long rounds) {
     for (long i = 0; i < rounds; i++) {
         void *in;
         const void *out;
@@ -28,6 +29,33 @@ int main(int argc, char **argv) {
         check(spsc_peek(ring, MESSAGE, 0, &out));
         check(spsc_release(ring, MESSAGE));
     }
+}
+
+static void __attribute__((noinline)) inlined(spsc_ring *ring, long rounds) {
+    spsc_cursor *producer = spsc_cursor_of(ring, SPSC_PRODUCER);
+    spsc_cursor *consumer = spsc_cursor_of(ring, SPSC_CONSUMER);
+    if (producer == NULL || consumer == NULL) {
+        return;
+    }
+    for (long i = 0; i < rounds; i++) {
+        void *in;
+        const void *out;
+        check(spsc_inline_claim(ring, producer, MESSAGE, 0, &in));
+        keep(in);
+        check(spsc_inline_publish(ring, producer, MESSAGE));
+        check(spsc_inline_peek(ring, consumer, MESSAGE, 0, &out));
+        keep(out);
+        check(spsc_inline_release(ring, consumer, MESSAGE));
+    }
+}
+
+int main(int argc, char **argv) {
+    spsc_ring *ring;
+    if (argc != 3) {
+        return EXIT_FAILURE;
+    }
+    check(spsc_create_anonymous(1 << 16, &ring));
+    (strcmp(argv[1], "inline") == 0 ? inlined : by_calls)(ring, strtol(argv[2], NULL, 10));
     spsc_close(ring);
     return 0;
 }

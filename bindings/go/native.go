@@ -77,7 +77,7 @@ static spscgo_opened spscgo_create(const char *name, size_t min_capacity, uint32
 {
 	spsc_ring *ring = NULL;
 	spsc_options options;
-	spsc_options_init(&options);
+	spsc_options_init(&options, sizeof options);
 	options.mode = mode;
 	options.flags = flags;
 	options.spin_ns = spin_ns;
@@ -115,7 +115,7 @@ static spscgo_opened spscgo_unlink(const char *name)
 static spsc_stats_t spscgo_stats(const spsc_ring *ring)
 {
 	spsc_stats_t stats = {0};
-	spsc_stats(ring, &stats);
+	(void)!spsc_stats(ring, &stats, sizeof stats);
 	return stats;
 }
 */
@@ -239,8 +239,8 @@ func nativeStats(ring handle) Stats {
 	stats := C.spscgo_stats(ring)
 	return Stats{
 		Capacity:  uint64(stats.capacity),
-		Head:      uint64(stats.head),
-		Tail:      uint64(stats.tail),
+		Head:      uint64(stats.published),
+		Tail:      uint64(stats.released),
 		Available: uint64(stats.available),
 		Producer:  roleStats(&stats.producer),
 		Consumer:  roleStats(&stats.consumer),

@@ -1,9 +1,16 @@
 //! What any thread may ask of a ring.
 
-use super::guard::{bytes, guard, guard_or, handle, place};
-use super::types::{spsc_ring, spsc_stats_t, spsc_status};
+use super::guard::{bytes, guard, guard_or, handle};
+use super::side::endpoint;
+use super::sized;
+use super::types::{
+    SPSC_CONSUMER, SPSC_PRODUCER, SPSC_WAIT_FRESH, SPSC_WAIT_NEXT_PEER, spsc_ring, spsc_stats_t,
+    spsc_status,
+};
+use crate::cursor::{Rx, Tx};
 use crate::handle::{RoleStats, Stats};
-use crate::status::Status;
+use crate::status::{Result, Status};
+use crate::wait::Patience;
 use std::ffi::{CStr, c_char};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -14,7 +21,7 @@ use std::io::Write as _;
 /// the moment between a caller's own check and its wait. A call with timeout_ns 0 does not wait,
 /// and neither is interrupted nor uses an interruption up.
 ///
-/// Thread: any. Blocks: no.
+/// Thread: any. Blocks: no. Async-signal-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_wakeup_all(ring: *mut spsc_ring) -> spsc_status {
     guard(|| {
@@ -22,6 +29,118 @@ pub unsafe extern "C" fn spsc_wakeup_all(ring: *mut spsc_ring) -> spsc_status {
         unsafe { handle(ring)? }.wakeup_all();
         Ok(())
     })
+}
+
+/// Waits as spsc_wait_for_space or spsc_wait_for_data does, with more patience.
+///
+/// side: SPSC_PRODUCER waits for need free bytes, SPSC_CONSUMER for need bytes of data.
+/// flags: SPSC_WAIT_NEXT_PEER and SPSC_WAIT_FRESH, or'ed; with 0 there is no difference.
+///
+/// For a server that outlives its clients: spsc_wait_for_data returns SPSC_CLOSED at once when the
+/// producer is gone, so that a loop around it would turn without end. This sleeps until the next
+/// producer has published, or until the time runs out.
+///
+/// Outcomes and errors as spsc_claim and spsc_peek; SPSC_ERR_INVALID_ARGUMENT for another side or
+/// an unknown flag.
+///
+/// Thread: the side's. Blocks: up to timeout_ns.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_wait(
+    ring: *mut spsc_ring,
+    side: u32,
+    need: usize,
+    timeout_ns: u64,
+    flags: u32,
+) -> spsc_status {
+    guard(|| {
+        if flags & !(SPSC_WAIT_NEXT_PEER | SPSC_WAIT_FRESH) != 0 {
+            return Err(Status::InvalidArgument.into());
+        }
+        let patience = Patience {
+            next_peer: flags & SPSC_WAIT_NEXT_PEER != 0,
+            fresh: flags & SPSC_WAIT_FRESH != 0,
+        };
+        match side {
+            // SAFETY: a caller passes NULL or an open handle, from the one thread of this side.
+            SPSC_PRODUCER => unsafe {
+                endpoint::<Tx>(ring)?.wait_with(need as u64, timeout_ns, patience)
+            },
+            // SAFETY: as above.
+            SPSC_CONSUMER => unsafe {
+                endpoint::<Rx>(ring)?.wait_with(need as u64, timeout_ns, patience)
+            },
+            _ => Err(Status::InvalidArgument.into()),
+        }
+    })
+}
+
+/// Gives the named roles of this handle up, and wakes the other side, as spsc_close does; but the
+/// handle stays open and its memory mapped. So one of two threads that share a handle can end its
+/// stream while the other goes on. What was claimed and not published is gone. The next claim or
+/// peek takes the role anew. A role that the handle does not hold is left alone.
+///
+/// sides: as for spsc_interrupt.
+///
+/// Thread: that of each named side. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_leave(ring: *mut spsc_ring, sides: u32) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or an open handle.
+        let handle = unsafe { handle(ring)? };
+        // SAFETY: the caller is the one thread of each side that it names.
+        on_sides(
+            sides,
+            || unsafe { (*handle.endpoint::<Tx>()).detach() },
+            || unsafe { (*handle.endpoint::<Rx>()).detach() },
+        )
+    })
+}
+
+/// Interrupts the current wait of the named sides of this handle, or where a side is not waiting
+/// its next one: it ends with SPSC_INTERRUPTED, unless what it waits for is there. Once: interrupts
+/// that no wait has answered yet are one. Neither the other process nor another handle notices.
+/// Like spsc_wakeup_all it can't be lost, and a call with timeout_ns 0 does not use it up.
+///
+/// sides: SPSC_PRODUCER, SPSC_CONSUMER, or both or'ed; anything else gives
+/// SPSC_ERR_INVALID_ARGUMENT.
+///
+/// Thread: any. Blocks: no. Async-signal-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_interrupt(ring: *mut spsc_ring, sides: u32) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or an open handle.
+        let handle = unsafe { handle(ring)? };
+        on_sides(sides, || handle.interrupt::<Tx>(), || handle.interrupt::<Rx>())
+    })
+}
+
+/// Takes back an interrupt of the named sides of this handle that no wait has answered: for a
+/// cancellation that came too late.
+///
+/// sides: as for spsc_interrupt.
+///
+/// Thread: any. Blocks: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_clear_interrupt(ring: *mut spsc_ring, sides: u32) -> spsc_status {
+    guard(|| {
+        // SAFETY: a caller passes NULL or an open handle.
+        let handle = unsafe { handle(ring)? };
+        on_sides(sides, || handle.clear_interrupt::<Tx>(), || handle.clear_interrupt::<Rx>())
+    })
+}
+
+fn on_sides(sides: u32, producer: impl FnOnce(), consumer: impl FnOnce()) -> Result<()> {
+    if sides == 0 || sides & !(SPSC_PRODUCER | SPSC_CONSUMER) != 0 {
+        return Err(Status::InvalidArgument.into());
+    }
+    if sides & SPSC_PRODUCER != 0 {
+        producer();
+    }
+    if sides & SPSC_CONSUMER != 0 {
+        consumer();
+    }
+    Ok(())
 }
 
 /// Bytes published and not yet released. 0 if ring is NULL.
@@ -44,17 +163,19 @@ pub unsafe extern "C" fn spsc_capacity(ring: *const spsc_ring) -> u64 {
 
 /// What can be seen of the ring from outside.
 ///
+/// struct_size: sizeof(spsc_stats_t). Not a byte beyond it is written.
+///
 /// Thread: any. Blocks: no.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_stats(
     ring: *const spsc_ring,
     out_stats: *mut spsc_stats_t,
+    struct_size: usize,
 ) -> spsc_status {
     guard(|| {
-        // SAFETY: a caller passes NULL or what the types say.
-        let (handle, out) = unsafe { (handle(ring)?, place(out_stats)?) };
-        out.write(handle.stats().into());
-        Ok(())
+        // SAFETY: a caller passes NULL or an open handle, and NULL or a place for as many bytes.
+        unsafe { sized::write(out_stats, struct_size, &handle(ring)?.stats().into()) }
     })
 }
 
@@ -84,8 +205,9 @@ struct Dump(Stats);
 
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stats { capacity, head, tail, available, producer, consumer } = &self.0;
-        write!(f, "capacity={capacity} head={head} tail={tail} available={available}")?;
+        let Stats { capacity, published, released, available, producer, consumer } = &self.0;
+        write!(f, "capacity={capacity} published={published} released={released}")?;
+        write!(f, " available={available}")?;
         let role = |f: &mut fmt::Formatter<'_>, name: &str, role: &RoleStats| {
             let RoleStats { state, generation, pid, parked, parks, wakes, interruptions } = role;
             write!(f, " {name}={state:?} pid={pid} generation={generation} parked={parked}")?;
@@ -102,8 +224,10 @@ impl fmt::Display for Dump {
 /// Thread: any. Blocks: no.
 #[unsafe(no_mangle)]
 pub extern "C" fn spsc_status_string(status: i32) -> *const c_char {
+    const PANIC: i32 = spsc_status::SPSC_ERR_PANIC as i32;
     let text: &'static CStr = match status {
         0 => c"success",
+        PANIC => c"a defect in the library",
         number => Status::from_number(number).map_or(c"unknown status", Status::text),
     };
     text.as_ptr()

@@ -1,6 +1,6 @@
 //! The consumer's functions.
 
-use super::lane;
+use super::side;
 use super::types::{spsc_ring, spsc_status};
 use crate::cursor::Rx;
 use std::ffi::c_void;
@@ -21,6 +21,7 @@ use std::ffi::c_void;
 /// SPSC_ERR_SYSTEM. The earlier peek stands then.
 ///
 /// Thread: consumer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_peek(
     ring: *mut spsc_ring,
@@ -29,7 +30,7 @@ pub unsafe extern "C" fn spsc_peek(
     out_data: *mut *const c_void,
 ) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one consumer thread.
-    unsafe { lane::acquire::<Rx>(ring, want, timeout_ns, out_data.cast()) }
+    unsafe { side::reserve::<Rx>(ring, want, timeout_ns, out_data.cast()) }
 }
 
 /// Waits until min bytes are there, and returns all that are: the way to amortise a call over many
@@ -38,6 +39,7 @@ pub unsafe extern "C" fn spsc_peek(
 /// out_len: bytes returned, at least min.
 ///
 /// Thread: consumer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_peek_some(
     ring: *mut spsc_ring,
@@ -47,7 +49,7 @@ pub unsafe extern "C" fn spsc_peek_some(
     out_len: *mut usize,
 ) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one consumer thread.
-    unsafe { lane::acquire_some::<Rx>(ring, min, timeout_ns, out_data.cast(), out_len) }
+    unsafe { side::reserve_some::<Rx>(ring, min, timeout_ns, out_data.cast(), out_len) }
 }
 
 /// Consumes the first n peeked bytes, which the producer may then write over, and wakes it if it
@@ -60,13 +62,14 @@ pub unsafe extern "C" fn spsc_peek_some(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_release(ring: *mut spsc_ring, n: usize) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one consumer thread.
-    unsafe { lane::advance::<Rx>(ring, n) }
+    unsafe { side::advance::<Rx>(ring, n) }
 }
 
 /// Waits until need bytes are there. Peeks nothing, but makes this handle the consumer. Outcomes
 /// and errors as spsc_peek.
 ///
 /// Thread: consumer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_wait_for_data(
     ring: *mut spsc_ring,
@@ -74,5 +77,5 @@ pub unsafe extern "C" fn spsc_wait_for_data(
     timeout_ns: u64,
 ) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one consumer thread.
-    unsafe { lane::wait_for::<Rx>(ring, need, timeout_ns) }
+    unsafe { side::wait_for::<Rx>(ring, need, timeout_ns) }
 }

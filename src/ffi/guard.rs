@@ -1,16 +1,19 @@
 //! The one wrapper around every function that C calls: nothing unwinds across the boundary,
-//! NULLs become a status, errors leave their number in `errno`.
+//! cancellation of the thread waits until the call is over, NULLs become a status, and errors leave
+//! their number in `errno`.
 
 use super::types::{spsc_ring, spsc_status};
 use crate::handle::Handle;
 use crate::status::{Result, Status};
 use crate::sys;
+use crate::sys::cancel::HeldOff;
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs the body of a C function that returns a status.
 #[inline(always)]
 pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> spsc_status {
+    let _held_off = HeldOff::new();
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => spsc_status::SPSC_OK,
         Ok(Err(error)) => {
@@ -28,6 +31,7 @@ pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> spsc_status {
 /// Runs the body of a C function that returns something else, or `fallback` after a panic.
 #[inline(always)]
 pub(super) fn guard_or<T>(fallback: T, body: impl FnOnce() -> T) -> T {
+    let _held_off = HeldOff::new();
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
         forget(payload);
         fallback

@@ -1,9 +1,13 @@
 //! Making, opening, handing over and closing rings.
 
 use super::guard::{bytes, guard, guard_or, handle, place};
-use super::types::{SPSC_PREFAULT, SPSC_REPLACE_STALE, spsc_options, spsc_ring, spsc_status};
+use super::sized;
+use super::types::{
+    SPSC_PREFAULT, SPSC_REPLACE_STALE, SPSC_SPIN_ADAPTIVE, spsc_options, spsc_ring, spsc_status,
+};
 use crate::handle::Handle;
-use crate::segment::{Choices, Segment};
+use crate::options::Options;
+use crate::segment::Segment;
 use crate::status::{Result, Status};
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
@@ -12,19 +16,18 @@ use std::os::fd::AsRawFd;
 /// What `spsc_fd` says of no ring.
 const NO_DESCRIPTOR: c_int = -1;
 
-static DEFAULTS: spsc_options = spsc_options {
+const DEFAULTS: spsc_options = spsc_options {
     struct_size: size_of::<spsc_options>(),
-    mode: Choices::DEFAULT.mode,
+    mode: 0o600,
     flags: 0,
-    spin_ns: Choices::DEFAULT.spin_ns,
+    spin_ns: SPSC_SPIN_ADAPTIVE,
 };
 
-fn choices(options: &spsc_options) -> Result<Choices> {
-    let known = SPSC_REPLACE_STALE | SPSC_PREFAULT;
-    if options.flags & !known != 0 || options.mode & !0o777 != 0 {
+fn checked(options: &spsc_options) -> Result<Options> {
+    if options.flags & !(SPSC_REPLACE_STALE | SPSC_PREFAULT) != 0 {
         return Err(Status::InvalidArgument.into());
     }
-    Ok(Choices {
+    Ok(Options {
         mode: options.mode,
         replace_stale: options.flags & SPSC_REPLACE_STALE != 0,
         prefault: options.flags & SPSC_PREFAULT != 0,
@@ -32,45 +35,37 @@ fn choices(options: &spsc_options) -> Result<Choices> {
     })
 }
 
-/// The options of a caller who may know more fields than we do: then they must be zero.
-///
 /// # Safety
 /// `options` is NULL, or valid for reading as many bytes as its `struct_size` says.
-unsafe fn read_options(options: *const spsc_options) -> Result<Choices> {
-    const LARGEST: usize = 4096;
-    let invalid = Err(Status::InvalidArgument.into());
+unsafe fn read_options(options: *const spsc_options) -> Result<spsc_options> {
     if options.is_null() {
-        return invalid;
+        return Err(Status::InvalidArgument.into());
     }
-    // SAFETY: the caller's promise; `struct_size` is the first field of every version.
-    let size = unsafe { options.cast::<usize>().read() };
-    if !(size_of::<spsc_options>()..=LARGEST).contains(&size) {
-        return invalid;
-    }
-    // SAFETY: the caller's promise: the struct is at least as long as ours.
-    let (known, more) = unsafe {
-        let end = options.add(1).cast::<u8>();
-        (options.read(), std::slice::from_raw_parts(end, size - size_of::<spsc_options>()))
-    };
-    if more.iter().any(|byte| *byte != 0) {
-        return invalid;
-    }
-    choices(&known)
+    // SAFETY: the caller's promise; `struct_size` is the first member in every version.
+    unsafe { sized::read(options, options.cast::<usize>().read(), DEFAULTS) }
 }
 
 fn hand_out(out: &mut MaybeUninit<*mut spsc_ring>, handle: Box<Handle>) {
     out.write(Box::into_raw(handle).cast());
 }
 
-/// Fills *options with the defaults: struct_size, mode 0600, no flags, SPSC_SPIN_ADAPTIVE.
+/// Fills *options with the defaults: mode 0600, no flags, SPSC_SPIN_ADAPTIVE. SPSC_OPTIONS_INIT
+/// is the same as an initialiser.
+///
+/// struct_size: sizeof(spsc_options), which is noted in the struct. Not a byte beyond it is
+/// written.
+///
+/// Errors: SPSC_ERR_INVALID_ARGUMENT.
 ///
 /// Thread: any. Blocks: no.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn spsc_options_init(options: *mut spsc_options) -> spsc_status {
-    guard(|| {
-        // SAFETY: a caller passes NULL or a place for options.
-        unsafe { place(options)? }.write(DEFAULTS);
-        Ok(())
+pub unsafe extern "C" fn spsc_options_init(
+    options: *mut spsc_options,
+    struct_size: usize,
+) -> spsc_status {
+    // SAFETY: a caller passes NULL or a place for as many bytes.
+    guard(|| unsafe {
+        sized::write(options, struct_size, &spsc_options { struct_size, ..DEFAULTS })
     })
 }
 
@@ -88,6 +83,7 @@ pub unsafe extern "C" fn spsc_options_init(options: *mut spsc_options) -> spsc_s
 /// SPSC_ERR_PERMISSION, SPSC_ERR_NO_SPACE, SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
 ///
 /// Thread: any. Blocks: no.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_create(
     name: *const c_char,
@@ -95,15 +91,16 @@ pub unsafe extern "C" fn spsc_create(
     out_ring: *mut *mut spsc_ring,
 ) -> spsc_status {
     // SAFETY: as the caller's of this function.
-    unsafe { spsc_create_with(name, min_capacity, &raw const DEFAULTS, out_ring) }
+    unsafe { spsc_create_with(name, min_capacity, &DEFAULTS, out_ring) }
 }
 
 /// As spsc_create, with options.
 ///
-/// options: filled by spsc_options_init, then changed at will. Unknown flags, or a mode beyond
+/// options: SPSC_OPTIONS_INIT or filled by spsc_options_init, then changed at will. Unknown flags, or a mode beyond
 /// 0777, give SPSC_ERR_INVALID_ARGUMENT.
 ///
 /// Thread: any. Blocks: no.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_create_with(
     name: *const c_char,
@@ -113,9 +110,9 @@ pub unsafe extern "C" fn spsc_create_with(
 ) -> spsc_status {
     guard(|| {
         // SAFETY: a caller passes NULL or what the parameters' types say, valid during the call.
-        let (name, choices, out) =
+        let (name, options, out) =
             unsafe { (bytes(name)?, read_options(options)?, place(out_ring)?) };
-        hand_out(out, Handle::create(name, min_capacity as u64, &choices)?);
+        hand_out(out, Handle::create(name, min_capacity as u64, &checked(&options)?)?);
         Ok(())
     })
 }
@@ -127,6 +124,7 @@ pub unsafe extern "C" fn spsc_create_with(
 /// SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
 ///
 /// Thread: any. Blocks: no.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_connect(
     name: *const c_char,
@@ -145,6 +143,7 @@ pub unsafe extern "C" fn spsc_connect(
 /// SPSC_ERR_NOT_FOUND and SPSC_ERR_NOT_READY.
 ///
 /// Thread: any. Blocks: yes; spsc_wakeup_all does not reach it.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_connect_timeout(
     name: *const c_char,
@@ -166,15 +165,37 @@ pub unsafe extern "C" fn spsc_connect_timeout(
 /// Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
 ///
 /// Thread: any. Blocks: no.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_create_anonymous(
     min_capacity: usize,
     out_ring: *mut *mut spsc_ring,
 ) -> spsc_status {
+    // SAFETY: as the caller's of this function.
+    unsafe { spsc_create_anonymous_with(min_capacity, &DEFAULTS, out_ring) }
+}
+
+/// As spsc_create_anonymous, with options.
+///
+/// options: as for spsc_create_with. There is no name whose mode could be chosen, and nothing to
+/// replace: another mode than the default, or SPSC_REPLACE_STALE, gives
+/// SPSC_ERR_INVALID_ARGUMENT.
+///
+/// Thread: any. Blocks: no.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spsc_create_anonymous_with(
+    min_capacity: usize,
+    options: *const spsc_options,
+    out_ring: *mut *mut spsc_ring,
+) -> spsc_status {
     guard(|| {
-        // SAFETY: a caller passes NULL or a place for a handle.
-        let out = unsafe { place(out_ring)? };
-        hand_out(out, Handle::create_anonymous(min_capacity as u64, &Choices::DEFAULT)?);
+        // SAFETY: a caller passes NULL or what the parameters' types say, valid during the call.
+        let (options, out) = unsafe { (read_options(options)?, place(out_ring)?) };
+        if options.mode != DEFAULTS.mode || options.flags & SPSC_REPLACE_STALE != 0 {
+            return Err(Status::InvalidArgument.into());
+        }
+        hand_out(out, Handle::create_anonymous(min_capacity as u64, &checked(&options)?)?);
         Ok(())
     })
 }
@@ -185,6 +206,7 @@ pub unsafe extern "C" fn spsc_create_anonymous(
 /// Errors: as spsc_connect; SPSC_ERR_INVALID_ARGUMENT if fd is no open descriptor.
 ///
 /// Thread: any. Blocks: no.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_connect_fd(fd: c_int, out_ring: *mut *mut spsc_ring) -> spsc_status {
     guard(|| {

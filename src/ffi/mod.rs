@@ -11,14 +11,18 @@
 
 mod any;
 mod consumer;
+mod cursor;
 mod guard;
-mod lane;
 mod lifecycle;
 mod producer;
+mod side;
+mod sized;
 mod types;
 
+pub use crate::cursor::Cursor as spsc_cursor;
 pub use any::*;
 pub use consumer::*;
+pub use cursor::*;
 pub use lifecycle::*;
 pub use producer::*;
 pub use types::*;

@@ -1,6 +1,6 @@
 //! The producer's functions.
 
-use super::lane;
+use super::side;
 use super::types::{spsc_ring, spsc_status};
 use crate::cursor::Tx;
 use std::ffi::c_void;
@@ -20,6 +20,7 @@ use std::ffi::c_void;
 /// SPSC_ERR_SYSTEM. The earlier claim stands then.
 ///
 /// Thread: producer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_claim(
     ring: *mut spsc_ring,
@@ -28,7 +29,7 @@ pub unsafe extern "C" fn spsc_claim(
     out_data: *mut *mut c_void,
 ) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
-    unsafe { lane::acquire::<Tx>(ring, want, timeout_ns, out_data) }
+    unsafe { side::reserve::<Tx>(ring, want, timeout_ns, out_data) }
 }
 
 /// Waits until min bytes are free, and claims all that are: the way to amortise a call over many
@@ -37,6 +38,7 @@ pub unsafe extern "C" fn spsc_claim(
 /// out_len: bytes claimed, at least min.
 ///
 /// Thread: producer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_claim_some(
     ring: *mut spsc_ring,
@@ -46,7 +48,7 @@ pub unsafe extern "C" fn spsc_claim_some(
     out_len: *mut usize,
 ) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
-    unsafe { lane::acquire_some::<Tx>(ring, min, timeout_ns, out_data, out_len) }
+    unsafe { side::reserve_some::<Tx>(ring, min, timeout_ns, out_data, out_len) }
 }
 
 /// Makes the first n claimed bytes visible to the consumer, and wakes it if it sleeps. n may be
@@ -60,13 +62,14 @@ pub unsafe extern "C" fn spsc_claim_some(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_publish(ring: *mut spsc_ring, n: usize) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
-    unsafe { lane::advance::<Tx>(ring, n) }
+    unsafe { side::advance::<Tx>(ring, n) }
 }
 
 /// Waits until need bytes are free. Claims nothing, but makes this handle the producer. Outcomes
 /// and errors as spsc_claim.
 ///
 /// Thread: producer. Blocks: up to timeout_ns.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_wait_for_space(
     ring: *mut spsc_ring,
@@ -74,5 +77,5 @@ pub unsafe extern "C" fn spsc_wait_for_space(
     timeout_ns: u64,
 ) -> spsc_status {
     // SAFETY: a caller passes NULL or what the types say, from the one producer thread.
-    unsafe { lane::wait_for::<Tx>(ring, need, timeout_ns) }
+    unsafe { side::wait_for::<Tx>(ring, need, timeout_ns) }
 }

@@ -1,6 +1,7 @@
 //! What crosses the C boundary beside pointers and numbers.
 #![allow(non_camel_case_types, reason = "the names are those of the C interface")]
 
+use super::sized::Growing;
 use crate::handle::{Handle, RoleState, RoleStats, Stats};
 use crate::status::Status;
 use static_assertions::const_assert_eq;
@@ -26,12 +27,14 @@ pub enum spsc_status {
     SPSC_OK = 0,
     /// The time ran out first.
     SPSC_TIMEOUT = 1,
-    /// spsc_wakeup_all was called.
+    /// spsc_wakeup_all or spsc_interrupt was called.
     SPSC_INTERRUPTED = 2,
     /// The other side closed its handle, and what is asked for can't come until a new peer
     /// attaches.
     SPSC_CLOSED = 3,
-    /// The other side's process died without closing. Reported within 250 ms of the death.
+    /// The other side's process died without closing. Reported within 250 ms of the moment in which
+    /// the kernel closes the process's descriptors. That comes after it has freed the process's
+    /// memory and written a core file, if any, which takes seconds for gigabytes.
     SPSC_PEER_DEAD = 4,
     /// A NULL where none is allowed, a bad descriptor or option, or a capacity that can't be
     /// represented.
@@ -94,7 +97,6 @@ impl From<Status> for spsc_status {
             Status::Misuse => Self::SPSC_ERR_MISUSE,
             Status::Corrupt => Self::SPSC_ERR_CORRUPT,
             Status::System => Self::SPSC_ERR_SYSTEM,
-            Status::Panic => Self::SPSC_ERR_PANIC,
         }
     }
 }
@@ -106,8 +108,8 @@ pub const SPSC_WAIT_FOREVER: u64 = u64::MAX;
 pub const SPSC_SPIN_ADAPTIVE: u64 = u64::MAX;
 
 // The header's numbers have to stand here; they are those of the library.
-const_assert_eq!(SPSC_WAIT_FOREVER, crate::park::FOREVER);
-const_assert_eq!(SPSC_SPIN_ADAPTIVE, crate::spin::SPIN_ADAPTIVE);
+const_assert_eq!(SPSC_WAIT_FOREVER, crate::wait::FOREVER);
+const_assert_eq!(SPSC_SPIN_ADAPTIVE, crate::wait::spin::SPIN_ADAPTIVE);
 
 /// Flag of spsc_options: if a ring of the same name has no live producer, no live consumer, and no
 /// live creator, replace it. A ring in use is never replaced, nor an object that is no ring:
@@ -118,14 +120,37 @@ pub const SPSC_REPLACE_STALE: u32 = 1;
 /// lap takes no page faults.
 pub const SPSC_PREFAULT: u32 = 2;
 
-/// What can be chosen when a ring is made. Fill it with spsc_options_init first.
+/// The side that writes, for spsc_interrupt and others.
+pub const SPSC_PRODUCER: u32 = 1;
+
+/// The side that reads.
+pub const SPSC_CONSUMER: u32 = 2;
+
+/// Flag of spsc_wait: a peer that closed or died does not end the wait, as its successor may come;
+/// what the successor publishes or releases does. When the time runs out and there is no peer still,
+/// the status is SPSC_CLOSED or SPSC_PEER_DEAD, not SPSC_TIMEOUT. With timeout_ns 0 it changes
+/// nothing.
+pub const SPSC_WAIT_NEXT_PEER: u32 = 1;
+
+/// Flag of spsc_wait: calls of spsc_wakeup_all and spsc_interrupt from before this call are
+/// forgotten, and do not end it.
+pub const SPSC_WAIT_FRESH: u32 = 2;
+
+/// What can be chosen when a ring is made. Fill it with SPSC_OPTIONS_INIT or spsc_options_init
+/// first. It may get members at its end in any version.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct spsc_options {
-    /// The size of this struct in bytes, as the caller knows it.
+    /// The size of this struct in bytes, as the caller knows it: what a newer version adds has its
+    /// default, and what an older one does not know must be 0.
     pub struct_size: usize,
     /// Permission bits of a named ring, less the process's umask. Default 0600. The owner must be
     /// left with reading and writing, or creating fails with SPSC_ERR_PERMISSION.
+    ///
+    /// Group and others may get both reading and writing, or neither. Whoever may read may hold a
+    /// lock on the object, and with it could keep everybody from a role or hide a death. So a mode
+    /// that lets somebody read who may not write gives SPSC_ERR_INVALID_ARGUMENT, and where the
+    /// umask takes writing away, reading goes too.
     pub mode: u32,
     /// SPSC_REPLACE_STALE and SPSC_PREFAULT, or'ed. Default 0.
     pub flags: u32,
@@ -133,6 +158,11 @@ pub struct spsc_options {
     /// none, at most 100 ms, or SPSC_SPIN_ADAPTIVE, the default. Whatever it is, a side that may
     /// run on one CPU only does not spin, unless the other is known to run on another.
     pub spin_ns: u64,
+}
+
+// SAFETY: integers, without padding.
+unsafe impl Growing for spsc_options {
+    const FIRST: usize = 24;
 }
 
 /// Who has a role.
@@ -166,26 +196,32 @@ pub struct spsc_role_stats {
     pub parks: u64,
     /// Times that this handle, in this role, woke the other side.
     pub wakes: u64,
-    /// Waits of this handle in this role that spsc_wakeup_all ended.
+    /// Waits of this handle in this role that spsc_wakeup_all or spsc_interrupt ended.
     pub interruptions: u64,
 }
 
-/// What can be seen of a ring from outside, at one moment or nearly so.
+/// What can be seen of a ring from outside, at one moment or nearly so. It may get members at its
+/// end in any version; spsc_role_stats stays as it is.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct spsc_stats_t {
     /// Bytes that the ring holds at most.
     pub capacity: u64,
     /// Bytes ever published, modulo 2^64.
-    pub head: u64,
+    pub published: u64,
     /// Bytes ever released, modulo 2^64.
-    pub tail: u64,
+    pub released: u64,
     /// Bytes published and not yet released.
     pub available: u64,
     /// The side that writes.
     pub producer: spsc_role_stats,
     /// The side that reads.
     pub consumer: spsc_role_stats,
+}
+
+// SAFETY: integers, without padding.
+unsafe impl Growing for spsc_stats_t {
+    const FIRST: usize = 112;
 }
 
 impl From<RoleStats> for spsc_role_stats {
@@ -212,8 +248,8 @@ impl From<Stats> for spsc_stats_t {
     fn from(stats: Stats) -> Self {
         Self {
             capacity: stats.capacity,
-            head: stats.head,
-            tail: stats.tail,
+            published: stats.published,
+            released: stats.released,
             available: stats.available,
             producer: stats.producer.into(),
             consumer: stats.consumer.into(),

@@ -8,7 +8,7 @@ mod name;
 pub use name::RingName as Name;
 use spsc_shm::{Consumer, Producer, Result, Ring, Status};
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
@@ -66,7 +66,9 @@ pub fn status<T>(result: Result<T>) -> Status {
 
 /// The ring's object, to read and write what only a broken or hostile process would.
 pub fn object(ring: &Ring) -> File {
-    File::from(ring.as_fd().try_clone_to_owned().expect("a descriptor"))
+    // SAFETY: the descriptor is open for as long as the ring is.
+    let fd = unsafe { BorrowedFd::borrow_raw(ring.as_raw_fd()) };
+    File::from(fd.try_clone_to_owned().expect("a descriptor"))
 }
 
 /// The size of a page: where the data begins, and the least capacity.

@@ -123,8 +123,8 @@ TEST(Ring, shows_its_stats)
     write(ring, "12345");
     const auto stats = ring.stats().value();
     EXPECT_EQ(stats.capacity, ring.capacity());
-    EXPECT_EQ(stats.head, 5U);
-    EXPECT_EQ(stats.tail, 0U);
+    EXPECT_EQ(stats.published, 5U);
+    EXPECT_EQ(stats.released, 0U);
     EXPECT_EQ(stats.available, 5U);
     EXPECT_EQ(stats.producer.state, SPSC_ROLE_ATTACHED);
     EXPECT_EQ(stats.producer.pid, static_cast<std::uint32_t>(::getpid()));

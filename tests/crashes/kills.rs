@@ -120,7 +120,7 @@ impl Campaign {
     fn produce(&self, rng: &mut Rng) {
         let log = &self.ledger.producer;
         let ring = Ring::connect(&self.name).unwrap();
-        let mut next = self.stream.number_at(ring.stats().head);
+        let mut next = self.stream.number_at(ring.stats().published);
         log.check(next, Side::Producer);
         let mut data = std::ptr::null_mut();
         // Takes the role even if it is to stop at once: what it never took, it could not close.
@@ -153,7 +153,7 @@ impl Campaign {
     fn consume(&self, rng: &mut Rng) {
         let log = &self.ledger.consumer;
         let ring = Ring::connect(&self.name).unwrap();
-        let mut next = self.stream.number_at(ring.stats().tail);
+        let mut next = self.stream.number_at(ring.stats().released);
         log.check(next, Side::Consumer);
         loop {
             let (mut data, mut len) = (std::ptr::null(), self.stream.len(next));
@@ -273,9 +273,9 @@ fn campaign(kills: u64, seed: u64, capacity: usize, longest: usize) {
         child.unwrap().finish(&format!("{side:?}"));
     }
     let stats = ring.stats();
-    assert_eq!(stats.head, stats.tail, "something is left in the ring");
-    campaign.log(Side::Producer).check(campaign.stream.number_at(stats.head), Side::Producer);
-    campaign.log(Side::Consumer).check(campaign.stream.number_at(stats.tail), Side::Consumer);
+    assert_eq!(stats.published, stats.released, "something is left in the ring");
+    campaign.log(Side::Producer).check(campaign.stream.number_at(stats.published), Side::Producer);
+    campaign.log(Side::Consumer).check(campaign.stream.number_at(stats.released), Side::Consumer);
     let messages = campaign.log(Side::Consumer).after.load(SeqCst);
     println!("kills: capacity {capacity}, {messages} messages; {report}");
 }

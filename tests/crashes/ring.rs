@@ -60,7 +60,7 @@ pub fn options(change: impl FnOnce(&mut spsc_options)) -> spsc_options {
     let mut options = std::mem::MaybeUninit::uninit();
     // SAFETY: a valid place, which the function fills.
     let mut options = unsafe {
-        spsc_options_init(options.as_mut_ptr());
+        spsc_options_init(options.as_mut_ptr(), size_of::<spsc_options>());
         options.assume_init()
     };
     change(&mut options);
@@ -178,7 +178,7 @@ impl Ring {
     pub fn try_stats(&self) -> Result<spsc_stats_t, spsc_status> {
         let mut stats = std::mem::MaybeUninit::uninit();
         // SAFETY: as in `claim`; the place is valid, and written where the status says so.
-        match unsafe { spsc_stats(self.0, stats.as_mut_ptr()) } {
+        match unsafe { spsc_stats(self.0, stats.as_mut_ptr(), size_of::<spsc_stats_t>()) } {
             // SAFETY: as above.
             SPSC_OK => Ok(unsafe { stats.assume_init() }),
             status => Err(status),

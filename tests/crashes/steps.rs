@@ -117,7 +117,7 @@ impl Scenario {
         if there {
             // SAFETY: so much is peeked.
             let message = unsafe { std::slice::from_raw_parts(data, MESSAGE as usize) };
-            self.stream.check(self.stream.number_at(ring.stats().tail), message);
+            self.stream.check(self.stream.number_at(ring.stats().released), message);
         }
         there
     }
@@ -129,7 +129,7 @@ impl Scenario {
         if there {
             // SAFETY: so much is claimed.
             let message = unsafe { std::slice::from_raw_parts_mut(data, MESSAGE as usize) };
-            self.stream.write(self.stream.number_at(ring.stats().head), message);
+            self.stream.write(self.stream.number_at(ring.stats().published), message);
         }
         there
     }
@@ -138,8 +138,8 @@ impl Scenario {
     fn position(&self) -> u64 {
         let stats = self.ring.stats();
         match self.stepped {
-            Stepped::Publish => stats.head,
-            Stepped::Release => stats.tail,
+            Stepped::Publish => stats.published,
+            Stepped::Release => stats.released,
         }
     }
 

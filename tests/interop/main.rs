@@ -94,7 +94,7 @@ fn build(language: &Language, out: &Path) -> Programs {
     };
     let status = Command::new("sh")
         .args(["-euc", language.build])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .env("OUT", out)
         .env("LIB", &library)
         .env("CARGO", env!("CARGO"))
@@ -196,7 +196,7 @@ fn document(matrix: &str) -> String {
 }
 
 fn check_document(matrix: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/INTEROP.md");
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join("docs/INTEROP.md");
     let document = document(matrix);
     if std::env::var_os("SPSC_UPDATE_INTEROP").is_some() {
         std::fs::write(&path, &document).expect("docs/ can be written");
@@ -206,7 +206,7 @@ fn check_document(matrix: &str) {
         "docs/INTEROP.md is out of date; refresh it with\n  \
          SPSC_UPDATE_INTEROP=1 cargo test --test interop -- --ignored"
     );
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join("README.md");
     assert!(
         std::fs::read_to_string(readme).unwrap_or_default().contains(matrix.trim()),
         "the README shows another matrix than docs/INTEROP.md"

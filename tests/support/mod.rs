@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// A path in the source tree.
 pub fn source(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
 }
 
 /// Where cargo leaves `libspsc_shm.so` and `libspsc_shm.a` of the profile under test.

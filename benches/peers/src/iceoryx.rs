@@ -1,6 +1,6 @@
 //! iceoryx2's publish-subscribe, with one publisher, one subscriber and nothing dropped.
 
-use crate::channel::{Channel, Receiver, Sender};
+use harness::channel::{Channel, Receiver, Sender};
 use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::{BackpressureStrategy, Node, NodeBuilder, ipc};

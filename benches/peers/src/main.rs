@@ -1,23 +1,13 @@
 //! Other queues, measured the same way as the ring: iceoryx2 between processes, and rtrb between
 //! threads.
 
-#[allow(dead_code, reason = "the measuring tool uses the rest")]
-#[path = "../../../examples/measure/channel.rs"]
-mod channel;
-#[allow(dead_code, reason = "the measuring tool uses the rest")]
-#[path = "../../../examples/measure/process.rs"]
-mod process;
-#[allow(dead_code, reason = "the measuring tool uses the rest")]
-#[path = "../../../examples/measure/ring.rs"]
-mod ring;
-
 mod iceoryx;
 mod threads;
 
-use channel::{Channel, Stream, Trips, round_trip, throughput};
+use harness::channel::{Channel, Stream, Trips, round_trip, throughput};
+use harness::process::{self, Cpus};
+use harness::ring::{Choice, RustRing};
 use iceoryx2::prelude::{LogLevel, set_log_level};
-use process::Cpus;
-use ring::{Choice, RustRing};
 
 const SIZES: [usize; 6] = [8, 64, 256, 1024, 4096, 65536];
 const CAPACITY: usize = 1 << 20;

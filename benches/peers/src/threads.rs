@@ -1,7 +1,7 @@
 //! rtrb, whose queue lies in the memory of one process.
 
-use crate::channel::{Channel, Receiver, Sender};
-use crate::process::{Cpus, Part, Run, Shared, Stage, pin};
+use harness::channel::{Channel, Receiver, Sender};
+use harness::process::{Cpus, Part, Run, Shared, Stage, pin};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Mutex;
 
@@ -32,15 +32,15 @@ impl<F: FnOnce(&mut Part<'_>)> Sent<F> {
 }
 
 impl Channel for Rtrb {
-    type Tx<'a> = Producer<u8>;
-    type Rx<'a> = Consumer<u8>;
+    type Tx<'a> = Tx;
+    type Rx<'a> = Rx;
 
-    fn sender(&self) -> Producer<u8> {
-        self.tx.lock().expect("nobody panics").take().expect("the end is taken once")
+    fn sender(&self) -> Tx {
+        Tx(self.tx.lock().expect("nobody panics").take().expect("the end is taken once"))
     }
 
-    fn receiver(&self) -> Consumer<u8> {
-        self.rx.lock().expect("nobody panics").take().expect("the end is taken once")
+    fn receiver(&self) -> Rx {
+        Rx(self.rx.lock().expect("nobody panics").take().expect("the end is taken once"))
     }
 
     fn together<T>(
@@ -48,7 +48,7 @@ impl Channel for Rtrb {
         far: impl FnOnce(&mut Part<'_>),
         near: impl FnOnce(&mut Part<'_>) -> T,
     ) -> Run<T> {
-        let stage = Shared::<Stage>::new();
+        let stage = Shared::<Stage>::default();
         let (mut here, mut there) = stage.parts();
         let far = Sent(far);
         let value = std::thread::scope(|scope| {
@@ -61,23 +61,27 @@ impl Channel for Rtrb {
             here.meet();
             near(&mut here)
         });
-        Run { value, disturbed: stage.disturbed() }
+        Run { value, disturbed: stage.take_preemptions() != 0 }
     }
 }
 
-impl Sender for Producer<u8> {
+pub struct Tx(Producer<u8>);
+
+impl Sender for Tx {
     #[inline(always)]
     fn send(&mut self, message: &[u8]) {
-        while self.push_entire_slice(message).is_err() {
+        while self.0.push_entire_slice(message).is_err() {
             std::hint::spin_loop();
         }
     }
 }
 
-impl Receiver for Consumer<u8> {
+pub struct Rx(Consumer<u8>);
+
+impl Receiver for Rx {
     #[inline(always)]
     fn receive(&mut self, message: &mut [u8]) {
-        while self.pop_entire_slice(message).is_err() {
+        while self.0.pop_entire_slice(message).is_err() {
             std::hint::spin_loop();
         }
     }

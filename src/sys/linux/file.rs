@@ -43,7 +43,9 @@ impl PathBuffer {
 
     /// The open file `fd`, as a path: opening that gives a description of its own.
     fn of_descriptor(fd: RawFd) -> Result<Self> {
-        Self::new(|to| write!(to, "/proc/self/fd/{fd}"))
+        // Not `/proc/self`, which is the table of the process's first thread: another thread may have
+        // unshared its own, and the first may have ended.
+        Self::new(|to| write!(to, "/proc/thread-self/fd/{fd}"))
     }
 
     fn as_ptr(&self) -> *const libc::c_char {
@@ -102,14 +104,14 @@ impl Metadata {
     }
 }
 
-/// A new object without a name, that [`publish`] can give one: whoever dies before leaves nothing.
+/// A new object without a name, that [`link_name`] can give one: whoever dies before leaves nothing.
 pub(crate) fn create_unnamed(mode: u32) -> Result<OwnedFd> {
     let path = PathBuffer::new(|to| to.write_all(DIRECTORY))?;
     path.open(libc::O_TMPFILE | libc::O_RDWR, mode)
 }
 
 /// Gives an object of [`create_unnamed`] its name, unless that is taken (`AlreadyExists`).
-pub(crate) fn publish(fd: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
+pub(crate) fn link_name(fd: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
     let (from, to) = (PathBuffer::of_descriptor(fd.as_raw_fd())?, PathBuffer::of_name(name)?);
     // SAFETY: both paths are NUL-terminated.
     let done = unsafe {
@@ -126,6 +128,41 @@ pub(crate) fn publish(fd: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
         _ if errno() == libc::EEXIST => Err(last_error().with_status(Status::AlreadyExists)),
         _ => Err(last_error()),
     }
+}
+
+/// Exchanges what two names stand for, as one step.
+pub(crate) fn exchange(one: &[u8], other: &[u8]) -> Result<()> {
+    let (one, other) = (PathBuffer::of_name(one)?, PathBuffer::of_name(other)?);
+    let (here, there) = (one.as_ptr(), other.as_ptr());
+    let (at, how) = (libc::AT_FDCWD, libc::RENAME_EXCHANGE);
+    // Not by the C library's function, which says EINVAL where the kernel says ENOSYS.
+    // SAFETY: both paths are NUL-terminated.
+    match unsafe { libc::syscall(libc::SYS_renameat2, at, here, at, there, how) } {
+        0 => Ok(()),
+        _ => Err(not_found(last_error())),
+    }
+}
+
+/// Takes reading away from whoever may not write: see `Options::mode`.
+pub(crate) fn restrict_mode(fd: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: a stat is plain numbers, for which zero is a valid value.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the descriptor is open, and `stat` a valid place for the answer.
+    retry(|| unsafe { libc::fstat(fd.as_raw_fd(), &raw mut stat) })?;
+    let mode = stat.st_mode & 0o777;
+    let restricted = mode & !blocking_bits(mode);
+    if restricted != mode {
+        // SAFETY: the descriptor is open; no pointer is passed.
+        retry(|| unsafe { libc::fchmod(fd.as_raw_fd(), restricted) })?;
+    }
+    Ok(())
+}
+
+/// The bits of a mode that let group or others read, though they may not write. Who may read may
+/// hold a lock, and with it could keep everybody from a role, or hide a death.
+pub(crate) const fn blocking_bits(mode: u32) -> u32 {
+    let writers = mode & 0o022;
+    mode & 0o044 & !(writers << 1)
 }
 
 /// Says `NotFound` where that is what the error number means: in a call that looks up a name.
@@ -268,6 +305,13 @@ fn largest_file() -> u64 {
     // SAFETY: `limit` is a valid place for the answer, and stands for no limit if there is none.
     unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
     limit.rlim_cur
+}
+
+/// Gives the memory of a range of the object back; it reads as zeros then. Only advice.
+pub(crate) fn punch(fd: BorrowedFd<'_>, offset: i64, len: i64) {
+    let how = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    // SAFETY: the descriptor is open; no pointer is passed.
+    unsafe { libc::fallocate(fd.as_raw_fd(), how, offset, len) };
 }
 
 /// Reads exactly `N` bytes at `offset`, without mapping anything: a file that is cut short

@@ -4,6 +4,7 @@ use super::last_error;
 use crate::status::Result;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::AtomicU64;
 
 /// The size of a page, in bytes.
 pub(crate) fn page_size() -> usize {
@@ -20,6 +21,30 @@ pub(crate) fn total_memory() -> u64 {
         return u64::MAX;
     }
     u64::from(info.mem_unit).saturating_mul(info.totalram.saturating_add(info.totalswap))
+}
+
+/// A number in a page that a child process finds wiped to 0, however it was made, unless it shares
+/// its parent's memory. Before Linux 4.14 the child finds what the parent had. Never unmapped.
+pub(crate) fn wiped_in_children() -> Result<&'static AtomicU64> {
+    // SAFETY: a new private mapping at an address of the kernel's choice replaces nothing.
+    let page = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            page_size(),
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if page == libc::MAP_FAILED {
+        return Err(last_error());
+    }
+    // SAFETY: the page was just mapped; it is never unmapped, aligned, and any bytes are a number.
+    unsafe {
+        libc::madvise(page, page_size(), libc::MADV_WIPEONFORK);
+        Ok(&*page.cast::<AtomicU64>())
+    }
 }
 
 /// A range of address space that nothing can be touched in until something is mapped there;

@@ -1,6 +1,8 @@
 //! Linux, x86-64 and AArch64.
 
 pub(crate) mod barrier;
+#[cfg(feature = "capi")]
+pub(crate) mod cancel;
 pub(crate) mod clock;
 pub(crate) mod cpu;
 pub(crate) mod file;
@@ -17,6 +19,7 @@ fn errno() -> i32 {
     unsafe { *libc::__errno_location() }
 }
 
+#[cfg(feature = "capi")]
 /// Leaves `number` for the C caller, whatever clean-up has happened since it arose.
 pub(crate) fn set_errno(number: i32) {
     // SAFETY: as in `errno`.

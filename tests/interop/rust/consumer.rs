@@ -14,11 +14,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for i in 0..stream.count {
         let message = stream.next_message();
         // The header first, as a reader must who does not know what comes.
-        if *consumer.peek(HEADER_SIZE, None)? != message[..HEADER_SIZE] {
+        if consumer.peek(HEADER_SIZE, None)?.to_vec() != message[..HEADER_SIZE] {
             return Err(format!("message {i}: another header").into());
         }
         let grant = consumer.peek(message.len(), None)?;
-        if *grant != *message {
+        if grant.to_vec() != *message {
             return Err(format!("message {i}: another payload").into());
         }
         grant.release_all();

@@ -1,9 +1,12 @@
 //! The tables, the plots, and all figures as JSON.
 
-use crate::args::Args;
-use crate::process::Cpus;
+use crate::args::Survey;
+use crate::chart::{Axis, Chart, Curve, decades};
+use crate::machine::{kernel, processor};
 use crate::results::{Flow, Key, Results, Series, What};
-use crate::svg::{Axis, Chart, Curve, decades};
+use crate::survey;
+use crate::table::{Table, bytes, ns, or_dash};
+use harness::process::Cpus;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::{fs, io};
@@ -71,61 +74,6 @@ fn judged(series: &Series, what: What, unit: &str) -> Option<String> {
     };
     let mark = Target::of(what).map_or("", |target| target.mark(ratio));
     Some(format!("{shown}{mark}"))
-}
-
-/// A Markdown table that can be read as it is.
-struct Table {
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn new<S: Into<String>>(head: impl IntoIterator<Item = S>) -> Self {
-        Self { rows: vec![head.into_iter().map(Into::into).collect()] }
-    }
-
-    fn row(&mut self, cells: Vec<String>) {
-        assert!(cells.len() == self.rows[0].len());
-        self.rows.push(cells);
-    }
-
-    fn write(&self, text: &mut String) {
-        if self.rows.len() == 1 {
-            return;
-        }
-        let width = |column: usize| {
-            self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..self.rows[0].len()).map(width).collect();
-        for (i, row) in self.rows.iter().enumerate() {
-            for (cell, width) in row.iter().zip(&widths) {
-                write!(text, "| {cell:width$} ").expect("a string takes all");
-            }
-            text.push_str("|\n");
-            if i == 0 {
-                for width in &widths {
-                    write!(text, "|{:-<1$}", "", width + 2).expect("a string takes all");
-                }
-                text.push_str("|\n");
-            }
-        }
-        text.push('\n');
-    }
-}
-
-fn ns(value: f64) -> String {
-    if value < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
-}
-
-fn or_dash(text: Option<String>) -> String {
-    text.unwrap_or_else(|| "–".into())
-}
-
-pub fn bytes(size: usize) -> String {
-    match size {
-        size if size >= 1 << 20 && size % (1 << 20) == 0 => format!("{} MiB", size >> 20),
-        size if size >= 1 << 10 && size % (1 << 10) == 0 => format!("{} KiB", size >> 10),
-        size => format!("{size} B"),
-    }
 }
 
 /// All tables.
@@ -202,7 +150,7 @@ fn streams(results: &Results, flows: &[Flow]) -> Table {
             ways.push(key.via);
         }
     }
-    let both = ways.contains(&crate::RUST) && ways.contains(&crate::C);
+    let both = ways.contains(&survey::RUST) && ways.contains(&survey::C);
     let in_rings = flows.iter().any(|flow| flow.ring.is_some());
     let mut head = vec!["messages, ns each".to_owned()];
     for way in &ways {
@@ -232,7 +180,7 @@ fn streams(results: &Results, flows: &[Flow]) -> Table {
             row.push(or_dash(Target::of(what).map(|target| target.text(" L"))));
         }
         if both {
-            let cost = results.difference(what, crate::C, crate::RUST);
+            let cost = results.difference(what, survey::C, survey::RUST);
             row.push(or_dash(cost.map(|cost| format!("{cost:+.2}"))));
         }
         table.row(row);
@@ -242,8 +190,8 @@ fn streams(results: &Results, flows: &[Flow]) -> Table {
 
 fn calls(results: &Results, text: &mut String) {
     let through = |via| results.get(Key { what: What::Calls, via }).map(Series::ns);
-    let (Some(rust), Some(c)) = (through(crate::RUST), through(crate::C)) else { return };
-    let cost = results.difference(What::Calls, crate::C, crate::RUST).expect("both are there");
+    let (Some(rust), Some(c)) = (through(survey::RUST), through(survey::C)) else { return };
+    let cost = results.difference(What::Calls, survey::C, survey::RUST).expect("both are there");
     writeln!(
         text,
         "Claim, publish, peek and release of 8 B by one thread: {rust:.2} ns in Rust, {c:.2} ns \
@@ -256,7 +204,7 @@ fn calls(results: &Results, text: &mut String) {
 }
 
 /// Prints the tables, and writes the files that are asked for.
-pub fn write(args: &Args, cpus: Cpus, results: &Results) -> io::Result<()> {
+pub fn write(args: &Survey, cpus: Cpus, results: &Results) -> io::Result<()> {
     let mut text = machine(args, cpus, results);
     text.push_str(&tables(results));
     print!("{text}");
@@ -271,7 +219,9 @@ pub fn write(args: &Args, cpus: Cpus, results: &Results) -> io::Result<()> {
         fs::create_dir_all(directory)?;
         for (name, chart) in [("latency", latencies(results)), ("throughput", rates(results))] {
             if let Some(chart) = chart {
-                fs::write(directory.join(name).with_extension("svg"), chart.to_string())?;
+                chart
+                    .write(&directory.join(name).with_extension("svg"))
+                    .map_err(io::Error::other)?;
             }
         }
     }
@@ -286,18 +236,8 @@ fn replaced(old: &str, text: &str) -> Option<String> {
     Some(format!("{before}{}\n{text}{}{after}", MARKS.0, MARKS.1))
 }
 
-fn processor() -> String {
-    let about = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = about.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    model.map_or("unknown processor", |(_, name)| name).to_owned()
-}
-
-fn kernel() -> String {
-    fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
-}
-
-fn machine(args: &Args, cpus: Cpus, results: &Results) -> String {
-    let (processor, kernel, rounds) = (processor(), kernel(), args.rounds);
+fn machine(args: &Survey, cpus: Cpus, results: &Results) -> String {
+    let (processor, kernel, rounds) = (processor(), kernel(), args.rounds());
     let (Cpus { near, far }, Results { runs, disturbed, .. }) = (cpus, results);
     format!(
         "{processor}, Linux {kernel}, CPUs {near} and {far}, {rounds} rounds. Other tasks took \
@@ -305,7 +245,7 @@ fn machine(args: &Args, cpus: Cpus, results: &Results) -> String {
     )
 }
 
-fn figures(args: &Args, cpus: Cpus, results: &Results) -> Value {
+fn figures(args: &Survey, cpus: Cpus, results: &Results) -> Value {
     let series = |(key, series): &(Key, Series)| {
         let (kind, flow) = match key.what {
             What::Floor => ("floor", None),
@@ -333,7 +273,7 @@ fn figures(args: &Args, cpus: Cpus, results: &Results) -> Value {
         "processor": processor(),
         "kernel": kernel(),
         "cpus": [cpus.near, cpus.far],
-        "rounds": args.rounds,
+        "rounds": args.rounds(),
         "measurements": results.runs,
         "disturbed": results.disturbed,
         "series": results.series.iter().map(series).collect::<Vec<_>>(),
@@ -355,7 +295,7 @@ fn latencies(results: &Results) -> Option<Chart> {
         .series
         .iter()
         // The C ABI's curves would lie on those of Rust.
-        .filter(|(key, _)| ![crate::C, crate::C_SMALL].contains(&key.via))
+        .filter(|(key, _)| ![survey::C, survey::C_SMALL].contains(&key.via))
         .filter_map(|(key, series)| {
             let trips = series.trips.as_ref()?;
             let at = |rarity: f64| trips.value_at_quantile(1.0 - 1.0 / rarity).max(1) as f64;
@@ -401,7 +341,7 @@ fn rates(results: &Results) -> Option<Chart> {
             sizes.push(flow.size);
         }
         // The C ABI's curves would lie on those of Rust.
-        if key.via == crate::C {
+        if key.via == survey::C {
             continue;
         }
         let how = match flow {

@@ -9,6 +9,8 @@
 //! So the pauses are learned, by what they bring. Where looks bring one message each there are
 //! none. Where they bring more, twice the pauses are tried for some looks, and kept if each look
 //! then brings half as much again; if not, the time was not what the messages were waiting for.
+//!
+//! What a wait brought is reckoned when the next one begins: then nobody is waiting for it.
 
 /// Looks that are judged together.
 const SAMPLE: u32 = 8;
@@ -31,19 +33,28 @@ pub(crate) struct Pace {
     /// Looks in this sample, and messages that they brought.
     looks: u32,
     messages: u64,
+    /// Where the last wait began, and for how many bytes; 0 before the first.
+    position: u64,
+    need: u64,
 }
 
 impl Pace {
-    /// Lets messages gather.
+    /// A wait for `need` bytes, at least one, begins at `position`: notes what the last one
+    /// brought, and lets messages gather.
     #[inline]
-    pub(crate) fn pause(&self) {
+    pub(crate) fn begin(&mut self, position: u64, need: u64) {
+        if self.need != 0 {
+            // What is asked for is taken for one message.
+            let moved = position.wrapping_sub(self.position);
+            self.brought(if moved < 2 * self.need { 1 } else { moved / self.need });
+        }
+        (self.position, self.need) = (position, need);
         for _ in 0..self.pauses {
             std::hint::spin_loop();
         }
     }
 
-    /// A wait has brought `messages`, at least one.
-    pub(crate) fn brought(&mut self, messages: u64) {
+    fn brought(&mut self, messages: u64) {
         self.looks += 1;
         self.messages = self.messages.saturating_add(messages);
         if self.looks == SAMPLE {

@@ -1,9 +1,11 @@
 //! The ring, through the Rust interface and through the C functions of the shared library.
 
 use crate::channel::{Channel, Receiver, Sender, really};
+use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
 use spsc_shm::ffi::{SPSC_WAIT_FOREVER, spsc_options, spsc_ring, spsc_status};
 use spsc_shm::{Consumer, Options, Producer, Ring, Spin};
 use std::ffi::{CStr, CString, c_char, c_void};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
@@ -12,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// What a ring is made with.
 #[derive(Clone, Copy)]
 pub struct Choice {
+    /// In bytes, at least.
     pub capacity: usize,
     /// Whether every wait sleeps at once.
     pub never_spin: bool,
@@ -31,6 +34,7 @@ pub struct RustRing {
 }
 
 impl RustRing {
+    /// Makes the ring, under a name of its own.
     pub fn new(choice: Choice) -> Self {
         let name = new_name();
         let spin = if choice.never_spin { Spin::Never } else { Spin::Adaptive };
@@ -69,7 +73,8 @@ impl Sender for Producer {
     #[inline(always)]
     fn send_batch(&mut self, message: &[u8], most: usize) -> usize {
         let mut grant = self.claim_some(message.len(), None).expect("there will be room");
-        let count = fill(&mut grant, message, most);
+        // SAFETY: the other process is this program too, and keeps to the protocol.
+        let count = fill(unsafe { grant.as_mut_slice() }, message, most);
         grant.publish(count * message.len()).expect("it was granted");
         count
     }
@@ -79,14 +84,15 @@ impl Receiver for Consumer {
     #[inline(always)]
     fn receive(&mut self, message: &mut [u8]) {
         let grant = self.peek(message.len(), None).expect("there will be a message");
-        message.copy_from_slice(&grant);
+        grant.copy_to_slice(message);
         grant.release_all();
     }
 
     #[inline(always)]
     fn receive_batch(&mut self, message: &mut [u8], most: usize) -> usize {
         let grant = self.peek_some(message.len(), None).expect("there will be a message");
-        let count = drain(&grant, message, most);
+        // SAFETY: as in `send_batch`.
+        let count = drain(unsafe { grant.as_slice() }, message, most);
         grant.release(count * message.len()).expect("it was granted");
         count
     }
@@ -116,20 +122,22 @@ fn drain(grant: &[u8], message: &mut [u8], most: usize) -> usize {
     count
 }
 
-/// The functions of the shared library, found as a program in another language would find them.
-struct Library {
-    options_init: unsafe extern "C" fn(*mut spsc_options) -> spsc_status,
-    create_with: unsafe extern "C" fn(
-        *const c_char,
-        usize,
-        *const spsc_options,
-        *mut *mut spsc_ring,
-    ) -> spsc_status,
+/// The functions of a shared library, found as a program in another language would find them.
+pub struct Library {
+    create: unsafe extern "C" fn(*const c_char, usize, *mut *mut spsc_ring) -> spsc_status,
+    create_with: CreateWith,
     connect: unsafe extern "C" fn(*const c_char, *mut *mut spsc_ring) -> spsc_status,
     unlink: unsafe extern "C" fn(*const c_char) -> spsc_status,
     close: unsafe extern "C" fn(*mut spsc_ring),
     hot: Hot,
 }
+
+type CreateWith = unsafe extern "C" fn(
+    *const c_char,
+    usize,
+    *const spsc_options,
+    *mut *mut spsc_ring,
+) -> spsc_status;
 
 /// The functions that are called for each message.
 #[derive(Clone, Copy)]
@@ -154,12 +162,11 @@ struct Hot {
     release: unsafe extern "C" fn(*mut spsc_ring, usize) -> spsc_status,
 }
 
-/// Cargo leaves the shared library in `deps`, beside the directory of an example or in that of a
-/// benchmark.
+/// Cargo leaves the shared library in `deps`, in the directory of a tool and where benchmarks lie.
 fn library_path() -> PathBuf {
     let program = std::env::current_exe().expect("a program knows where it lies");
     let directory = program.parent().unwrap_or(Path::new("."));
-    let places = [directory.join("../deps"), directory.to_owned(), directory.join("deps")];
+    let places = [directory.to_owned(), directory.join("deps")];
     places
         .iter()
         .map(|place| place.join("libspsc_shm.so"))
@@ -167,47 +174,40 @@ fn library_path() -> PathBuf {
         .unwrap_or_else(|| panic!("no libspsc_shm.so near {}", directory.display()))
 }
 
-/// A function of an open library.
-///
-/// # Safety
-/// `F` is the type of the function's pointer.
-unsafe fn symbol<F>(library: *mut c_void, name: &CStr) -> F {
-    const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-    // SAFETY: an open library and a C string.
-    let place = unsafe { libc::dlsym(library, name.as_ptr()) };
-    assert!(!place.is_null(), "the library has no {name:?}");
-    // SAFETY: of the same size, and by the caller's promise of this type.
-    unsafe { std::mem::transmute_copy(&place) }
-}
-
 impl Library {
-    fn get() -> &'static Self {
+    /// Loads a build of the library, of this version or an older one, beside any others: no symbol
+    /// of one is visible to another. It stays loaded.
+    ///
+    /// # Errors
+    /// It can't be loaded, or lacks a function.
+    pub fn open(path: &Path) -> Result<Self, libloading::Error> {
+        // SAFETY: a build of our own library, whose initialisers harm nobody.
+        let library = unsafe { unix::Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }?;
+        let library = ManuallyDrop::new(library);
+        // SAFETY: the types are those of the functions' definitions, which no version has changed.
+        unsafe {
+            Ok(Self {
+                create: *library.get(b"spsc_create")?,
+                create_with: *library.get(b"spsc_create_with")?,
+                connect: *library.get(b"spsc_connect")?,
+                unlink: *library.get(b"spsc_unlink")?,
+                close: *library.get(b"spsc_close")?,
+                hot: Hot {
+                    claim: *library.get(b"spsc_claim")?,
+                    claim_some: *library.get(b"spsc_claim_some")?,
+                    publish: *library.get(b"spsc_publish")?,
+                    peek: *library.get(b"spsc_peek")?,
+                    peek_some: *library.get(b"spsc_peek_some")?,
+                    release: *library.get(b"spsc_release")?,
+                },
+            })
+        }
+    }
+
+    /// That of this very build.
+    pub fn own() -> &'static Self {
         static LIBRARY: OnceLock<Library> = OnceLock::new();
-        LIBRARY.get_or_init(|| {
-            let path = CString::new(library_path().into_os_string().into_encoded_bytes())
-                .expect("no NUL in a path");
-            // SAFETY: our own library, whose initialisers do nothing.
-            let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
-            assert!(!library.is_null(), "can't load {path:?}");
-            // SAFETY: the types are those of the functions' definitions.
-            unsafe {
-                Self {
-                    options_init: symbol(library, c"spsc_options_init"),
-                    create_with: symbol(library, c"spsc_create_with"),
-                    connect: symbol(library, c"spsc_connect"),
-                    unlink: symbol(library, c"spsc_unlink"),
-                    close: symbol(library, c"spsc_close"),
-                    hot: Hot {
-                        claim: symbol(library, c"spsc_claim"),
-                        claim_some: symbol(library, c"spsc_claim_some"),
-                        publish: symbol(library, c"spsc_publish"),
-                        peek: symbol(library, c"spsc_peek"),
-                        peek_some: symbol(library, c"spsc_peek_some"),
-                        release: symbol(library, c"spsc_release"),
-                    },
-                }
-            }
-        })
+        LIBRARY.get_or_init(|| Self::open(&library_path()).expect("our own library"))
     }
 }
 
@@ -217,75 +217,95 @@ fn check(status: spsc_status) {
 }
 
 /// A ring for the C functions.
-pub struct CRing {
+pub struct CRing<'l> {
+    library: &'l Library,
     /// Keeps the memory while the ends connect by name.
     creator: *mut spsc_ring,
     name: CString,
 }
 
-impl CRing {
-    pub fn new(choice: Choice) -> Self {
-        let library = Library::get();
-        let name = CString::new(new_name()).expect("no NUL in it");
-        let mut creator = null_mut();
-        let mut options = spsc_options { struct_size: 0, mode: 0, flags: 0, spin_ns: 0 };
-        // SAFETY: pointers to locals and a C string.
-        unsafe {
-            check((library.options_init)(&mut options));
-            if choice.never_spin {
-                options.spin_ns = 0;
-            }
-            check((library.create_with)(name.as_ptr(), choice.capacity, &options, &mut creator));
-        }
-        Self { creator, name }
+impl<'l> CRing<'l> {
+    /// Makes the ring, under a name of its own.
+    pub fn new(library: &'l Library, choice: Choice) -> Self {
+        Self::named(library, CString::new(new_name()).expect("no NUL in it"), choice)
     }
 
-    fn end(&self) -> CEnd {
-        let library = Library::get();
-        let mut ring = null_mut();
-        // SAFETY: a C string and a pointer to a local.
-        check(unsafe { (library.connect)(self.name.as_ptr(), &mut ring) });
-        CEnd { ring, hot: library.hot }
+    /// Makes the ring under this name, which nobody else uses.
+    pub fn named(library: &'l Library, name: CString, choice: Choice) -> Self {
+        let mut creator = null_mut();
+        let struct_size = size_of::<spsc_options>();
+        let asleep = spsc_options { struct_size, mode: 0o600, flags: 0, spin_ns: 0 };
+        // SAFETY: pointers to locals and a C string.
+        check(unsafe {
+            match choice.never_spin {
+                true => {
+                    (library.create_with)(name.as_ptr(), choice.capacity, &asleep, &mut creator)
+                }
+                false => (library.create)(name.as_ptr(), choice.capacity, &mut creator),
+            }
+        });
+        Self { library, creator, name }
+    }
+
+    fn end(&self) -> CEnd<'l> {
+        CEnd::connect(self.library, &self.name)
     }
 }
 
-impl Drop for CRing {
+impl Drop for CRing<'_> {
     fn drop(&mut self) {
         // SAFETY: an open handle, closed once; a C string.
         unsafe {
-            (Library::get().close)(self.creator);
-            (Library::get().unlink)(self.name.as_ptr());
+            (self.library.close)(self.creator);
+            (self.library.unlink)(self.name.as_ptr());
         }
     }
 }
 
-impl Channel for CRing {
-    type Tx<'a> = CEnd;
-    type Rx<'a> = CEnd;
+impl<'l> Channel for CRing<'l> {
+    type Tx<'a>
+        = CEnd<'l>
+    where
+        Self: 'a;
+    type Rx<'a>
+        = CEnd<'l>
+    where
+        Self: 'a;
 
-    fn sender(&self) -> CEnd {
+    fn sender(&self) -> CEnd<'l> {
         self.end()
     }
 
-    fn receiver(&self) -> CEnd {
+    fn receiver(&self) -> CEnd<'l> {
         self.end()
     }
 }
 
 /// A handle that is used on one side.
-pub struct CEnd {
+pub struct CEnd<'l> {
+    library: &'l Library,
     ring: *mut spsc_ring,
     hot: Hot,
 }
 
-impl Drop for CEnd {
-    fn drop(&mut self) {
-        // SAFETY: an open handle, closed once.
-        unsafe { (Library::get().close)(self.ring) };
+impl<'l> CEnd<'l> {
+    /// Opens the ring of this name.
+    pub fn connect(library: &'l Library, name: &CStr) -> Self {
+        let mut ring = null_mut();
+        // SAFETY: a C string and a pointer to a local.
+        check(unsafe { (library.connect)(name.as_ptr(), &mut ring) });
+        Self { library, ring, hot: library.hot }
     }
 }
 
-impl Sender for CEnd {
+impl Drop for CEnd<'_> {
+    fn drop(&mut self) {
+        // SAFETY: an open handle, closed once.
+        unsafe { (self.library.close)(self.ring) };
+    }
+}
+
+impl Sender for CEnd<'_> {
     #[inline(always)]
     fn send(&mut self, message: &[u8]) {
         let mut place = null_mut();
@@ -313,7 +333,7 @@ impl Sender for CEnd {
     }
 }
 
-impl Receiver for CEnd {
+impl Receiver for CEnd<'_> {
     #[inline(always)]
     fn receive(&mut self, message: &mut [u8]) {
         let mut place = null();

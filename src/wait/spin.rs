@@ -1,8 +1,5 @@
 //! How long to look for what is about to come before going to sleep, and how often.
 
-use crate::status::Result;
-use crate::sys::clock;
-
 /// A `spin_ns` that leaves the time to the library.
 pub(crate) const SPIN_ADAPTIVE: u64 = u64::MAX;
 
@@ -13,13 +10,13 @@ const FLOOR_NS: u64 = 2_000;
 /// The longest that a number in the control block can ask for: who spins does not look whether
 /// the other side is alive.
 const LIMIT_NS: u64 = 100_000_000;
-/// Looks before the first look at the clock.
-const BRIEF: u32 = 1024;
-/// What they and the pauses before them may take at most: some microseconds, but where every look
-/// is a cache miss.
+/// Looks, with a pause each, before the first look at the clock.
+pub(crate) const BRIEF: u32 = 128;
+/// What they and the pauses before them may take at most: some microseconds, and more only where
+/// every look is a cache miss.
 pub(crate) const BRIEF_NS: u64 = 100_000;
 /// Looks between two looks at the clock.
-const LOOKS: u32 = 16;
+pub(crate) const LOOKS: u32 = 16;
 
 /// One side's spinning: learned from how long its last waits took.
 #[derive(Debug)]
@@ -44,34 +41,9 @@ impl Spinner {
         self.limit_ns != 0
     }
 
-    /// Looks a number of times as fast as can be.
-    pub(crate) fn briefly(&self, met: &mut impl FnMut() -> Result<bool>) -> Result<bool> {
-        for _ in 0..BRIEF {
-            if met()? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Looks until `met`, which gives true, until disturbed, or for the budget.
-    pub(crate) fn until(
-        &self,
-        start: u64,
-        deadline: u64,
-        disturbed: impl Fn() -> bool,
-        met: &mut impl FnMut() -> Result<bool>,
-    ) -> Result<bool> {
-        let until = deadline.min(start.saturating_add(self.budget_ns));
-        while clock::now() < until && !disturbed() {
-            for _ in 0..LOOKS {
-                if met()? {
-                    return Ok(true);
-                }
-                std::hint::spin_loop();
-            }
-        }
-        Ok(false)
+    /// When a spin that begins at `start` ends.
+    pub(crate) fn until(&self, start: u64) -> u64 {
+        start.saturating_add(self.budget_ns)
     }
 
     /// A wait took `ns`, sleep and wake-up and all, which take about the limit by themselves.

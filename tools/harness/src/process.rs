@@ -63,9 +63,9 @@ pub unsafe trait Shareable {}
 /// A zeroed value that this process and those it forks share.
 pub struct Shared<T: Shareable>(NonNull<T>);
 
-impl<T: Shareable> Shared<T> {
+impl<T: Shareable> Default for Shared<T> {
     /// Maps the memory.
-    pub fn new() -> Self {
+    fn default() -> Self {
         const { assert!(size_of::<T>() > 0 && align_of::<T>() <= 4096) };
         // SAFETY: a new mapping, at an address of the kernel's choice.
         let place = unsafe {
@@ -122,9 +122,9 @@ impl Stage {
         (part(near, far), part(far, near))
     }
 
-    /// Whether another task ran on one of the CPUs between start and finish.
-    pub fn disturbed(&self) -> bool {
-        self.preemptions.0.load(Ordering::Relaxed) != 0
+    /// How often another task ran on one of the CPUs between start and finish, since the last call.
+    pub fn take_preemptions(&self) -> u64 {
+        self.preemptions.0.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -176,9 +176,47 @@ fn preempted() -> u64 {
 
 /// What a measurement found.
 pub struct Run<T> {
+    /// The figure.
     pub value: T,
     /// Whether another task ran on one of the CPUs meanwhile.
     pub disturbed: bool,
+}
+
+/// A forked process that runs on a CPU of its own.
+pub struct Far(libc::pid_t);
+
+impl Far {
+    /// Forks. The calling process has one thread, and `body` runs in the child, which ends with it.
+    pub fn start(cpu: usize, body: impl FnOnce()) -> Self {
+        // SAFETY: a process of one thread may go on as it likes in the child.
+        match unsafe { libc::fork() } {
+            -1 => panic!("can't fork: {}", io::Error::last_os_error()),
+            0 => {
+                let result = catch_unwind(AssertUnwindSafe(|| {
+                    die_with_parent();
+                    pin(cpu);
+                    body();
+                }));
+                // SAFETY: plain calls. Nothing of the parent's is dropped or flushed here. A parent
+                // whose other half failed would wait for ever.
+                unsafe {
+                    if result.is_err() {
+                        libc::kill(libc::getppid(), libc::SIGTERM);
+                    }
+                    libc::_exit(result.is_err().into())
+                }
+            }
+            child => Self(child),
+        }
+    }
+
+    /// Waits for its end.
+    pub fn join(self) {
+        let mut status = 0;
+        // SAFETY: the child is ours, and nobody else waits for it.
+        unsafe { libc::waitpid(self.0, &mut status, 0) };
+        assert!(status == 0, "the other process failed");
+    }
 }
 
 /// Runs `far` in a forked process and `near` in this one, which has a single thread. Both call
@@ -188,38 +226,17 @@ pub fn together<T>(
     far: impl FnOnce(&mut Part<'_>),
     near: impl FnOnce(&mut Part<'_>) -> T,
 ) -> Run<T> {
-    let stage = Shared::<Stage>::new();
+    let stage = Shared::<Stage>::default();
     let (mut here, mut there) = stage.parts();
-    // SAFETY: a process of one thread may go on as it likes in the child.
-    match unsafe { libc::fork() } {
-        -1 => panic!("can't fork: {}", io::Error::last_os_error()),
-        0 => {
-            let result = catch_unwind(AssertUnwindSafe(|| {
-                die_with_parent();
-                pin(cpus.far);
-                there.meet();
-                far(&mut there);
-            }));
-            // SAFETY: plain calls. Nothing of the parent's is dropped or flushed here. A parent
-            // whose other half failed would wait for ever.
-            unsafe {
-                if result.is_err() {
-                    libc::kill(libc::getppid(), libc::SIGTERM);
-                }
-                libc::_exit(result.is_err().into())
-            }
-        }
-        child => {
-            // The child begins on this CPU: it must have left before anything spins here.
-            here.meet();
-            let value = near(&mut here);
-            let mut status = 0;
-            // SAFETY: the child is ours, and nobody else waits for it.
-            unsafe { libc::waitpid(child, &mut status, 0) };
-            assert!(status == 0, "the other process failed");
-            Run { value, disturbed: stage.disturbed() }
-        }
-    }
+    let process = Far::start(cpus.far, || {
+        there.meet();
+        far(&mut there);
+    });
+    // The child begins on this CPU: it must have left before anything spins here.
+    here.meet();
+    let value = near(&mut here);
+    process.join();
+    Run { value, disturbed: stage.take_preemptions() != 0 }
 }
 
 /// Has the kernel kill this process when the one that forked it ends.

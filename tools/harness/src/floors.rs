@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A cache line with the message and one with a flag, looked at in a tight loop. For a message at
 /// a time, which goes into the next of `LINES` lines.
+#[derive(Default)]
 pub struct TwoLines<const LINES: usize>(Shared<TwoLinesArea<LINES>>);
 
 #[repr(C)]
@@ -21,6 +22,7 @@ struct TwoLinesArea<const LINES: usize> {
 // SAFETY: bytes in a cell and an atomic, for which 0 is valid.
 unsafe impl<const LINES: usize> Shareable for TwoLinesArea<LINES> {}
 
+/// A side of [`TwoLines`].
 pub struct TwoLinesEnd<'a, const LINES: usize> {
     area: &'a TwoLinesArea<LINES>,
     turn: u64,
@@ -33,10 +35,6 @@ impl<const LINES: usize> TwoLinesEnd<'_, LINES> {
 }
 
 impl<const LINES: usize> TwoLines<LINES> {
-    pub fn new() -> Self {
-        Self(Shared::new())
-    }
-
     fn end(&self) -> TwoLinesEnd<'_, LINES> {
         TwoLinesEnd { area: &self.0, turn: 0 }
     }
@@ -92,6 +90,7 @@ const BLOCKS: usize = 4;
 
 /// Large blocks, copied in whole and handed over with a flag each: as fast as bytes get from one
 /// private buffer to another by way of shared memory.
+#[derive(Default)]
 pub struct Blocks(Shared<BlocksArea>);
 
 #[repr(C)]
@@ -104,15 +103,10 @@ struct BlocksArea {
 // SAFETY: bytes in cells and atomics, for which 0 is valid.
 unsafe impl Shareable for BlocksArea {}
 
+/// A side of [`Blocks`].
 pub struct BlocksEnd<'a> {
     area: &'a BlocksArea,
     position: u64,
-}
-
-impl Blocks {
-    pub fn new() -> Self {
-        Self(Shared::new())
-    }
 }
 
 impl Channel for Blocks {
@@ -159,16 +153,11 @@ impl Receiver for BlocksEnd<'_> {
 }
 
 /// A futex word, on which the receiver sleeps until the sender wakes it: no payload.
+#[derive(Default)]
 pub struct Futex(Shared<Line<AtomicU32>>);
 
 // SAFETY: an atomic, for which 0 is valid.
 unsafe impl Shareable for Line<AtomicU32> {}
-
-impl Futex {
-    pub fn new() -> Self {
-        Self(Shared::new())
-    }
-}
 
 impl Channel for Futex {
     type Tx<'a> = &'a AtomicU32;

@@ -1,6 +1,6 @@
 //! What was measured, round by round.
 
-use crate::channel::Latency;
+use harness::channel::Latency;
 use hdrhistogram::Histogram;
 
 /// What is measured.

@@ -211,8 +211,8 @@ fn stress_round(bytes: u64, refused: [&str; 2], round: u64) -> Outcome<u64> {
             return Ok(producer.result()? + consumer.result()?);
         }
         let stats = ring.stats();
-        if (stats.head, stats.tail) != (last.1, last.2) {
-            last = (Instant::now(), stats.head, stats.tail);
+        if (stats.published, stats.released) != (last.1, last.2) {
+            last = (Instant::now(), stats.published, stats.released);
         }
         if last.0.elapsed() > Duration::from_secs(2) {
             return Err(format!("a standstill: {stats:?}").into());
@@ -265,7 +265,7 @@ fn consume(arguments: &[&str]) -> Outcome<()> {
 
 fn send(producer: &mut Producer) -> Outcome<()> {
     let mut grant = producer.claim(MESSAGE, None)?;
-    grant.fill(1);
+    grant.copy_from_slice(&[1; MESSAGE]);
     grant.publish_all();
     Ok(())
 }

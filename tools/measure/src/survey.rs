@@ -1,24 +1,17 @@
-//! How fast the ring is, beside the floors that the hardware and the kernel set, and beside what
-//! else the system has. `--help` says how to use it, `docs/PERFORMANCE.md` how to read it.
+//! The ring beside the floors that the hardware and the kernel set, and beside what else the system
+//! has.
 
-mod alternatives;
-mod args;
-mod channel;
-mod floors;
-mod process;
-mod report;
-mod results;
-mod ring;
-mod svg;
-
-use alternatives::{MessageQueue, Stream as Bytes};
-use args::Args;
-use channel::{Channel, Latency, Receiver, Sender, Stream, Trips, really, round_trip, throughput};
-use floors::{BLOCK_SIZE, Blocks, Futex, TwoLines};
-use process::{Cpus, Run};
-use results::{Flow, Key, Results, What};
-use ring::{CRing, Choice, RustRing};
-use std::process::ExitCode;
+use crate::args::{Group, Interface, Survey};
+use crate::report;
+use crate::results::{self, Flow, Key, Results, What};
+use harness::alternatives::{MessageQueue, Stream as Bytes};
+use harness::channel::{
+    Channel, Latency, Receiver, Sender, Stream, Trips, really, round_trip, throughput,
+};
+use harness::floors::{BLOCK_SIZE, Blocks, Futex, TwoLines};
+use harness::process::{self, Cpus, Run};
+use harness::ring::{CRing, Choice, Library, RustRing};
+use std::io;
 use std::time::Instant;
 
 /// Messages that go in one call, at most.
@@ -26,32 +19,16 @@ const BATCH: usize = 64;
 /// How often a measurement is made at most, when another task took one of the CPUs meanwhile.
 const ATTEMPTS: usize = 4;
 
-fn main() -> ExitCode {
-    let args = match Args::parse(std::env::args().skip(1)) {
-        Ok(args) => args,
-        Err(complaint) => {
-            eprintln!("{complaint}\n{}", args::USAGE);
-            return ExitCode::FAILURE;
-        }
-    };
-    let Some(cpus) = args.cpus.or_else(Cpus::choose) else {
-        eprintln!("needs two CPUs");
-        return ExitCode::FAILURE;
-    };
+/// Measures everything, and reports.
+pub fn run(args: &Survey, cpus: Cpus) -> io::Result<()> {
     process::pin(cpus.near);
-    let mut measuring = Measuring { cpus, effort: Effort::new(&args), results: Results::default() };
-    for round in 1..=args.rounds {
-        eprint!("\rround {round} of {}", args.rounds);
-        measuring.round(&args);
+    let mut measuring = Measuring { cpus, effort: Effort::new(args), results: Results::default() };
+    for round in 1..=args.rounds() {
+        eprint!("\rround {round} of {}", args.rounds());
+        measuring.round(args);
     }
     eprintln!();
-    match report::write(&args, cpus, &measuring.results) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    report::write(args, cpus, &measuring.results)
 }
 
 /// How long to look at each thing.
@@ -64,7 +41,7 @@ struct Effort {
 }
 
 impl Effort {
-    fn new(args: &Args) -> Self {
+    fn new(args: &Survey) -> Self {
         let share = if args.quick { 10 } else { 1 };
         let trips = |blocks, singles| Trips {
             warm_up: 20_000 / share / if blocks > 100 { 1 } else { 100 },
@@ -92,24 +69,24 @@ const WALK: usize = 1024;
 const SMALL: usize = 4096;
 
 /// A choice of the ring's interface. The names are those of the report.
-const RUST: &str = "ring, Rust";
-const C: &str = "ring, C";
+pub const RUST: &str = "ring, Rust";
+pub const C: &str = "ring, C";
 const RUST_SMALL: &str = "ring of 4 KiB, Rust";
-const C_SMALL: &str = "ring of 4 KiB, C";
+pub const C_SMALL: &str = "ring of 4 KiB, C";
 
 impl Measuring {
-    fn round(&mut self, args: &Args) {
-        if args.wants("floors") {
+    fn round(&mut self, args: &Survey) {
+        if args.wants(Group::Floors) {
             self.floors();
         }
-        if args.wants("alternatives") {
+        if args.wants(Group::Alternatives) {
             self.alternatives(&args.sizes);
         }
-        let (rust, c) = (args.wants_via("rust"), args.wants_via("c"));
+        let (rust, c) = (args.wants_via(Interface::Rust), args.wants_via(Interface::C));
         let trips = [
-            ("hot", false, args.rings[0], RUST, C),
-            ("hot", false, SMALL, RUST_SMALL, C_SMALL),
-            ("cold", true, args.rings[0], RUST, C),
+            (Group::Hot, false, args.rings[0], RUST, C),
+            (Group::Hot, false, SMALL, RUST_SMALL, C_SMALL),
+            (Group::Cold, true, args.rings[0], RUST, C),
         ];
         for (group, never_spin, capacity, via_rust, via_c) in trips {
             let choice = Choice { capacity, never_spin };
@@ -117,10 +94,10 @@ impl Measuring {
                 self.ring_trips(via_rust, choice, || RustRing::new(choice));
             }
             if args.wants(group) && c {
-                self.ring_trips(via_c, choice, || CRing::new(choice));
+                self.ring_trips(via_c, choice, || CRing::new(Library::own(), choice));
             }
         }
-        if args.wants("throughput") {
+        if args.wants(Group::Throughput) {
             for &capacity in &args.rings {
                 let choice = Choice { capacity, never_spin: false };
                 for (&size, batches) in
@@ -131,18 +108,18 @@ impl Measuring {
                         self.ring_stream(RUST, flow, || RustRing::new(choice));
                     }
                     if c {
-                        self.ring_stream(C, flow, || CRing::new(choice));
+                        self.ring_stream(C, flow, || CRing::new(Library::own(), choice));
                     }
                 }
             }
         }
-        if args.wants("calls") {
+        if args.wants(Group::Calls) {
             let choice = Choice { capacity: args.rings[0], never_spin: false };
             if rust {
                 self.calls(RUST, &RustRing::new(choice));
             }
             if c {
-                self.calls(C, &CRing::new(choice));
+                self.calls(C, &CRing::new(Library::own(), choice));
             }
         }
     }
@@ -182,7 +159,7 @@ impl Measuring {
         let (floor_ns, walk) = self.beside(
             |cpus, effort| median_of(lines(cpus, effort.hot.short())),
             |cpus, effort| {
-                let (there, back) = (TwoLines::<WALK>::new(), TwoLines::<WALK>::new());
+                let (there, back) = (TwoLines::<WALK>::default(), TwoLines::<WALK>::default());
                 round_trip(cpus, &there, &back, effort.hot)
             },
         );
@@ -275,23 +252,16 @@ impl Measuring {
     }
 }
 
-impl Trips {
-    /// Enough for the median of the blocks.
-    fn short(self) -> Self {
-        Self { blocks: self.blocks / 3, singles: 0, ..self }
-    }
-}
-
 fn median_of(run: Run<Latency>) -> Run<f64> {
     Run { value: run.value.median_ns, disturbed: run.disturbed }
 }
 
 fn lines(cpus: Cpus, trips: Trips) -> Run<Latency> {
-    round_trip(cpus, &TwoLines::<1>::new(), &TwoLines::<1>::new(), trips)
+    round_trip(cpus, &TwoLines::<1>::default(), &TwoLines::<1>::default(), trips)
 }
 
 fn sleepers(cpus: Cpus, trips: Trips) -> Run<Latency> {
-    round_trip(cpus, &Futex::new(), &Futex::new(), trips)
+    round_trip(cpus, &Futex::default(), &Futex::default(), trips)
 }
 
 /// Per line of 64 bytes.
@@ -299,6 +269,6 @@ fn copy_floor(cpus: Cpus, effort: Effort) -> Run<f64> {
     let lines = BLOCK_SIZE as f64 / 64.0;
     let count = effort.count(2.0 * lines);
     let stream = Stream { size: BLOCK_SIZE, warm_up: 16, count, batch: None };
-    let run = throughput(cpus, &Blocks::new(), stream);
+    let run = throughput(cpus, &Blocks::default(), stream);
     Run { value: run.value / lines, disturbed: run.disturbed }
 }

@@ -1,0 +1,33 @@
+//! `pthread_cancel`, held off: a call that meets it half-way would be unwound by the C library, across
+//! code that must not be unwound and with its work half done.
+
+use std::ffi::c_int;
+
+const DISABLE: c_int = 1;
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
+
+/// While this lives, a cancellation of this thread stays pending.
+pub(crate) struct HeldOff {
+    before: c_int,
+}
+
+impl HeldOff {
+    pub(crate) fn new() -> Self {
+        let mut before = DISABLE;
+        // SAFETY: the pointer is to a local.
+        unsafe { pthread_setcancelstate(DISABLE, &raw mut before) };
+        Self { before }
+    }
+}
+
+impl Drop for HeldOff {
+    fn drop(&mut self) {
+        let mut ours = DISABLE;
+        // SAFETY: the state is one that the C library gave. Setting it acts on no cancellation: the
+        // next cancellation point of the caller's does.
+        unsafe { pthread_setcancelstate(self.before, &raw mut ours) };
+    }
+}

@@ -1,0 +1,409 @@
+//! Waiting: spin for a while, then sleep, and be woken when there is cause.
+//!
+//! # Memory ordering
+//!
+//! Three things are synchronised between the two processes. Each has a name, and the name stands
+//! in a comment at both ends.
+//!
+//! **counter** (`head` from producer to consumer, `tail` back). The owner stores its counter with
+//! Release after it is done with the bytes that the counter passes; the other side loads it with
+//! Acquire before it touches them. On x86-64 both are plain moves. On AArch64 they are `stlr` and
+//! `ldar`/`ldapr`: every access to the data before the store is visible to whoever sees the store.
+//! Either counter has a single writer, so no read-modify-write is ever needed.
+//!
+//! **park** (lost wake-ups). The sleeper announces itself and then looks at the counter once more;
+//! the waker advances the counter and then looks for an announcement:
+//!
+//! ```text
+//!     sleeper                              waker
+//!     parked = 1                           counter = n          (Release)
+//!     heavy barrier                        light barrier
+//!     counter?  enough: don't sleep        parked?  set: clear it, wake
+//!     sleep while parked == 1
+//! ```
+//!
+//! Each side stores one word and loads the other's. If both loads could miss both stores, the
+//! sleeper would sleep beside its data. Release and Acquire do not forbid that, not even on x86-64:
+//! a store may still be in the store buffer while the load after it is done. A full barrier between
+//! store and load on *both* sides forbids it: one of the two barriers comes first in their total
+//! order, and the load behind the other one sees the store before it. The waker's barrier would run
+//! at every publish, the sleeper's only before a sleep. So the price is moved. The heavy barrier is
+//! `membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED)`, which makes every running thread of every
+//! registered process pass through a full barrier at some point during the call. The light one only
+//! keeps the compiler from moving the load before the store. So the waker's thread passes through
+//! the kernel's barrier somewhere in its instruction stream. If that is before the load of `parked`,
+//! the load sees the 1, which was stored before the call began. If it is after the load, the store
+//! of the counter, which comes before the load, is visible to the sleeper once the call returns,
+//! when it looks again. A thread that does not run has passed through a barrier when it was switched
+//! out, and passes through one when it is switched in.
+//!
+//! On AArch64 the light side is `stlr` followed by a plain `ldr`, which the processor may swap. The
+//! argument does not need their order. It only needs that the kernel's barrier (`dmb ish` in an
+//! interrupt, which is itself in program order) falls before or after the load. If it falls before
+//! the load, the load comes after the barrier in program order, and is ordered behind it. If it
+//! falls after the load in program order, the store before the load is before the barrier too, and
+//! is done. The compiler fence keeps that program order what the source says.
+//!
+//! The flag is cleared by `swap`, so that of several publishes one wakes: one sleep, one syscall.
+//! The kernel compares `parked` with 1 and enqueues the sleeper as one step with respect to wakes.
+//! So a wake between the second look and the sleep ends the sleep before it begins.
+//!
+//! The sleeper also says how far the counter must get (`wanted`), stored before `parked`. A waker
+//! that has not got there leaves it asleep: a claim of 64 KiB costs one wake, not one for each
+//! message that the other side releases. `wanted` needs no argument of its own: by the one above
+//! the waker sees both words of the announcement or the sleeper sees the counter.
+//!
+//! Where the kernel refuses either half, each side helps itself, with no handshake. A waker that is
+//! not registered runs a real `fence(SeqCst)`, and the sleeper's own barrier (membarrier is a full
+//! barrier for its caller too) is the other half. A sleeper that can't issue membarrier runs a
+//! fence, which is enough against wakers that fence but not against light ones, and so sleeps for
+//! a millisecond at most before it looks again.
+//!
+//! **role-state**. A side that closes stores `CLOSED` with Release after its last counter; the
+//! other loads it with Acquire and then looks at the counter *again*, so that the end of the stream
+//! never overtakes its last bytes. The closing side, like `wakeup_all`, then runs a full fence and
+//! wakes, whatever `wanted` says: rare events pay both halves themselves.
+//!
+//! **interrupt**. `interrupt` sets a word of the handle with Release, runs a full fence, and wakes
+//! the side whatever it waits for. The sleeper looks at the word after its announcement, as it does
+//! at the counter: the fence and the heavy barrier are the two halves, as in *park*.
+
+pub(crate) mod pace;
+pub(crate) mod park;
+pub(crate) mod spin;
+
+use crate::cursor::{Cursor, Side};
+use crate::layout::{Control, SEVERAL_CPUS};
+use crate::role::{self, Locks, Role};
+use crate::status::{Result, Status};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sys::{barrier, clock, cpu, futex};
+use pace::Pace;
+use spin::{BRIEF, BRIEF_NS, Spinner};
+use std::marker::PhantomData;
+
+/// A `timeout_ns` without limit.
+pub(crate) const FOREVER: u64 = u64::MAX;
+
+/// How often a waiter looks whether the other side is alive. Half of it and a scheduling delay
+/// are to spare in the 250 ms that are promised.
+const LIVENESS_NS: u64 = 100_000_000;
+/// The longest sleep where the kernel gives no barrier.
+const UNSURE_SLEEP_NS: u64 = 1_000_000;
+
+/// What all threads of a process see of one side of a handle, and how they interrupt it.
+#[derive(Debug, Default)]
+pub(crate) struct Monitor {
+    /// Times it went to sleep.
+    pub parks: Count,
+    /// Times it woke the other side.
+    pub wakes: Count,
+    /// Waits that `wakeup_all` or `interrupt` ended.
+    pub interruptions: Count,
+    /// Not 0 while an interrupt waits for its answer. Any thread sets it.
+    interrupted: AtomicU32,
+}
+
+impl Monitor {
+    /// Ends the current or the next wait of the side that this belongs to, once.
+    /// Async-signal-safe.
+    pub(crate) fn interrupt<S: Side>(&self, control: &Control) {
+        // interrupt: pairs with the load in `is_interrupted`.
+        self.interrupted.store(1, Ordering::Release);
+        park::wake(S::park(control));
+    }
+
+    /// Takes back an interrupt that no wait has answered.
+    pub(crate) fn clear_interrupt(&self) {
+        self.interrupted.store(0, Ordering::Relaxed);
+    }
+
+    /// Answers an interrupt, unless it was taken back.
+    fn answer(&self) -> bool {
+        self.interrupted.swap(0, Ordering::Relaxed) != 0
+    }
+
+    fn is_interrupted(&self) -> bool {
+        // interrupt: pairs with the store in `interrupt`. Acquire: whoever sees the interrupt sees
+        // what its caller published before it.
+        self.interrupted.load(Ordering::Acquire) != 0
+    }
+}
+
+/// A number that one thread counts up and any may read.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    /// One more. Only the owning thread calls this, so that no read-modify-write is needed.
+    pub(crate) fn add(&self) {
+        self.0.store(self.get() + 1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Ends the current or the next wait of both sides, once. Async-signal-safe.
+pub(crate) fn interrupt_all(control: &Control) {
+    control.interrupts.fetch_add(1, Ordering::Release);
+    park::wake(&control.producer_park);
+    park::wake(&control.consumer_park);
+}
+
+/// What a wait does that others do not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Patience {
+    /// A peer that is gone does not end the wait: its successor may come.
+    pub next_peer: bool,
+    /// Interrupts from before the wait do not end it.
+    pub fresh: bool,
+}
+
+/// One wait: by whom, and for how much.
+pub(crate) struct Wait<'a, S> {
+    pub control: &'a Control,
+    pub locks: &'a Locks,
+    pub monitor: &'a Monitor,
+    pub cursor: &'a mut Cursor,
+    /// Bytes from the cursor's position on.
+    pub need: u64,
+    pub patience: Patience,
+    pub side: PhantomData<S>,
+}
+
+impl<S: Side> Wait<'_, S> {
+    /// Looks at the other side's counter.
+    fn is_ready(&mut self) -> Result<bool> {
+        S::await_data(self.cursor.here());
+        self.cursor.look::<S>(self.control)?;
+        Ok(self.need <= self.cursor.room())
+    }
+
+    /// The value of the other side's counter that ends the wait.
+    fn wanted(&self) -> u64 {
+        let Cursor { position, lead, .. } = *self.cursor;
+        position.wrapping_add(self.need).wrapping_sub(lead)
+    }
+
+    /// The number of calls of `wakeup_all`, if this side has answered fewer: `seen`.
+    fn unanswered(&self, seen: u32) -> Option<u32> {
+        // Acquire: whoever sees the call sees what its caller published before it.
+        let calls = self.control.interrupts.load(Ordering::Acquire);
+        (calls != seen).then_some(calls)
+    }
+}
+
+/// What one side remembers from wait to wait.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    /// The calls of `wakeup_all` that this side has answered.
+    seen_interrupts: u32,
+    /// When to look next whether the other side is alive.
+    next_liveness: u64,
+    /// Whether it was dead at the last look.
+    was_dead: bool,
+    /// The only CPU that this side may run on, plus 1.
+    only_cpu: Option<u32>,
+    spinner: Spinner,
+    pace: Pace,
+}
+
+impl Waiter {
+    pub(crate) fn new(control: &Control, spin_ns: u64) -> Self {
+        Self {
+            seen_interrupts: control.interrupts.load(Ordering::Relaxed),
+            next_liveness: 0,
+            was_dead: false,
+            only_cpu: None,
+            spinner: Spinner::new(spin_ns),
+            pace: Pace::default(),
+        }
+    }
+
+    /// Notes where this thread may run, and tells the other side.
+    pub(crate) fn look_at_cpus(&mut self, control: &Control, role: Role) {
+        self.only_cpu = cpu::only().map(|cpu| cpu + 1);
+        role.word(control).cpu.store(self.only_cpu.unwrap_or(SEVERAL_CPUS), Ordering::Relaxed);
+    }
+
+    /// As new, but for what was learned.
+    pub(crate) fn reset(&mut self, control: &Control) {
+        self.seen_interrupts = control.interrupts.load(Ordering::Relaxed);
+        self.next_liveness = 0;
+        self.was_dead = false;
+    }
+
+    /// Whether spinning leaves the other side a CPU to run on: a side that may run on one CPU only
+    /// spins if the other is known to run elsewhere.
+    #[inline(always)]
+    fn may_spin<S: Side>(&self, control: &Control) -> bool {
+        if !self.spinner.is_wanted() {
+            return false;
+        }
+        let Some(cpu) = self.only_cpu else { return true };
+        let peer = S::ROLE.other().word(control).cpu.load(Ordering::Relaxed);
+        peer != 0 && peer != cpu
+    }
+
+    /// Looks for `need` bytes a number of times, before the clock or anything else is looked at:
+    /// most waits of a busy ring end here. True as soon as they are there. To be asked by a side
+    /// that has its role.
+    #[inline(always)]
+    pub(crate) fn spin<S: Side>(
+        &mut self,
+        control: &Control,
+        cursor: &mut Cursor,
+        need: u64,
+        timeout_ns: u64,
+    ) -> bool {
+        // A wait that is to be shorter than this may take begins with the clock.
+        if timeout_ns <= BRIEF_NS || !self.may_spin::<S>(control) {
+            return false;
+        }
+        self.pace.begin(cursor.position, need);
+        for _ in 0..BRIEF {
+            S::await_data(cursor.here());
+            if cursor.sees::<S>(control, need) {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        false
+    }
+
+    /// Waits until the bytes are there. The cursor has just been looked at, and they were not.
+    pub(crate) fn wait<S: Side>(&mut self, wait: &mut Wait<'_, S>, timeout_ns: u64) -> Result<()> {
+        if timeout_ns == 0 {
+            wait.patience = Patience::default();
+            let now = clock::now_coarse();
+            return if self.ended(wait, now)? { Ok(()) } else { Err(Status::Timeout.into()) };
+        }
+        if wait.patience.fresh {
+            self.seen_interrupts = wait.control.interrupts.load(Ordering::Acquire);
+            wait.monitor.clear_interrupt();
+        }
+        let start = clock::now();
+        let deadline = start.saturating_add(timeout_ns);
+        // Once it was dead, every wait asks again: the next peer must be seen at once.
+        if self.was_dead && !wait.patience.next_peer && self.ended(wait, start)? {
+            return Ok(());
+        }
+        let may_spin = !self.was_dead && self.may_spin::<S>(wait.control);
+        if may_spin && self.spin_for(wait, start, deadline)? {
+            return Ok(());
+        }
+        let done = self.sleep(wait, deadline);
+        if done.is_ok() {
+            self.spinner.slept(clock::now().wrapping_sub(start));
+        }
+        done
+    }
+
+    /// Looks until the bytes are there, which gives true, until there is another reason to return,
+    /// or for as long as the spinner allows.
+    fn spin_for<S: Side>(&self, wait: &mut Wait<'_, S>, start: u64, deadline: u64) -> Result<bool> {
+        let until = deadline.min(self.spinner.until(start));
+        while clock::now() < until {
+            // With nobody on the other side, there is nothing to spin for.
+            let disturbed = wait.monitor.is_interrupted()
+                || wait.unanswered(self.seen_interrupts).is_some()
+                || role::is_closed(wait.control, S::ROLE.other());
+            if disturbed {
+                break;
+            }
+            for _ in 0..spin::LOOKS {
+                if wait.is_ready()? {
+                    return Ok(true);
+                }
+                std::hint::spin_loop();
+            }
+        }
+        Ok(false)
+    }
+
+    /// Sleeps until the wait is over, one way or another.
+    fn sleep<S: Side>(&mut self, wait: &mut Wait<'_, S>, deadline: u64) -> Result<()> {
+        let word = S::park(wait.control);
+        loop {
+            // What needs no sleep needs no announcement and no barrier either.
+            let now = clock::now();
+            if self.is_over(wait, now)? {
+                return Ok(());
+            }
+            // A deadline at the end of time is none: the clock never gets there.
+            if now >= deadline {
+                wait.patience.next_peer = false;
+                return if self.ended(wait, now)? { Ok(()) } else { Err(Status::Timeout.into()) };
+            }
+            park::announce(word, wait.wanted());
+            // park: pairs with the light barrier in `needs_wakeup` and the fence in `wake`.
+            let sure = barrier::heavy();
+            let over = self.is_over(wait, now);
+            if let Ok(false) = over {
+                wait.monitor.parks.add();
+                let unsure = if sure { u64::MAX } else { now + UNSURE_SLEEP_NS };
+                futex::wait(&word.parked, 1, deadline.min(self.next_liveness).min(unsure));
+            }
+            // Awake, for whatever reason.
+            park::withdraw(word);
+            if over? || wait.is_ready()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether there is nothing left to wait for: true if the bytes are there, an error if they
+    /// can't come or somebody interrupts. What has arrived comes before every other reason.
+    fn is_over<S: Side>(&mut self, wait: &mut Wait<'_, S>, now: u64) -> Result<bool> {
+        if wait.is_ready()? || self.ended(wait, now)? {
+            return Ok(true);
+        }
+        let called = wait.unanswered(self.seen_interrupts);
+        if called.is_none() && !wait.monitor.is_interrupted() {
+            return Ok(false);
+        }
+        // Whoever interrupts may have published before.
+        if wait.is_ready()? {
+            return Ok(true);
+        }
+        match called {
+            Some(calls) => self.seen_interrupts = calls,
+            // Taken back in this moment.
+            None if !wait.monitor.answer() => return Ok(false),
+            None => {}
+        }
+        wait.monitor.interruptions.add();
+        Err(Status::Interrupted.into())
+    }
+
+    /// Whether the other side is gone: an error if so, unless the bytes are there after all (true).
+    fn ended<S: Side>(&mut self, wait: &mut Wait<'_, S>, now: u64) -> Result<bool> {
+        let status = if role::is_closed(wait.control, S::ROLE.other()) {
+            // A closed peer can't die: the next look is for its successor.
+            self.next_liveness = now + LIVENESS_NS;
+            self.was_dead = false;
+            Status::Closed
+        } else if self.has_died(wait, now) {
+            Status::PeerDead
+        } else {
+            return Ok(false);
+        };
+        // role-state: the last counter was stored before; see it.
+        if wait.is_ready()? {
+            return Ok(true);
+        }
+        if wait.patience.next_peer { Ok(false) } else { Err(status.into()) }
+    }
+
+    fn has_died<S: Side>(&mut self, wait: &Wait<'_, S>, now: u64) -> bool {
+        // Once it was dead, every wait asks again: the next peer must be seen at once.
+        if now >= self.next_liveness || self.was_dead {
+            self.next_liveness = now + LIVENESS_NS;
+            self.was_dead = role::has_died(wait.control, wait.locks, S::ROLE.other());
+            self.look_at_cpus(wait.control, S::ROLE);
+        }
+        self.was_dead
+    }
+}

@@ -1,0 +1,63 @@
+//! The park word: where a side sleeps, how it says so, and how it is woken. Why no wake-up is lost
+//! is argued in the [module above](super), under *park*.
+
+use super::Count;
+use crate::layout::ParkWord;
+use crate::sync::{Ordering, fence};
+use crate::sys::{barrier, futex};
+
+/// The sleeper's half: says that it is about to sleep until the other side's counter is `wanted`.
+/// The heavy barrier and another look must follow.
+pub(crate) fn announce(word: &ParkWord, wanted: u64) {
+    word.wanted.store(wanted, Ordering::Relaxed);
+    word.parked.store(1, Ordering::Release);
+}
+
+/// Takes the announcement back. A waker has cleared the flag already; one that sets out just now
+/// finds nobody: a syscall, no harm.
+pub(crate) fn withdraw(word: &ParkWord) {
+    word.parked.store(0, Ordering::Relaxed);
+}
+
+/// The waker's half: to be asked after the counter's Release store. True if [`wake_if_waiting`]
+/// must follow: there may be a sleeper, or no telling without a fence (`fenced`).
+#[inline(always)]
+pub(crate) fn needs_wakeup(word: &ParkWord, fenced: u32) -> bool {
+    // park: pairs with the heavy barrier in `Waiter::sleep`.
+    barrier::light();
+    word.parked.load(Ordering::Relaxed) | fenced != 0
+}
+
+/// Wakes the sleeper on `word`, if there is one and the counter has got where it waits for.
+pub(crate) fn wake_if_waiting(word: &ParkWord, counter: u64, fenced: u32, wakes: &Count) {
+    if fenced != 0 {
+        // The waker's own full barrier, where the kernel's does not reach it.
+        fence(Ordering::SeqCst);
+        if word.parked.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+    }
+    // Pairs with the Release store of `parked` in `announce`: `wanted` is that sleep's.
+    fence(Ordering::Acquire);
+    let wanted = word.wanted.load(Ordering::Relaxed);
+    if counter.wrapping_sub(wanted).cast_signed() >= 0 && end_sleep(word) {
+        wakes.add();
+    }
+}
+
+/// Wakes whoever sleeps on `word`, whatever it waits for: after a store other than a counter's.
+/// Async-signal-safe.
+pub(crate) fn wake(word: &ParkWord) {
+    fence(Ordering::SeqCst);
+    if word.parked.load(Ordering::Relaxed) != 0 {
+        end_sleep(word);
+    }
+}
+
+fn end_sleep(word: &ParkWord) -> bool {
+    let sleeping = word.parked.swap(0, Ordering::AcqRel) != 0;
+    if sleeping {
+        futex::wake(&word.parked);
+    }
+    sleeping
+}

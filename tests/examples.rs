@@ -1,0 +1,61 @@
+//! The examples in Rust, and those in C that stand alone, do what they say. `c_programs.rs` has the
+//! pairs in C and C++.
+
+mod support;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Command;
+use support::{
+    Language, Linkage, Party, RingName, compile, library_directory, run, scratch_directory, source,
+    watch,
+};
+
+/// An example of the library's package, built in the profile under test.
+fn rust_example(name: &str) -> PathBuf {
+    let library = library_directory();
+    let directory = library.parent().expect("deps lies in a profile's directory");
+    let target = directory.parent().expect("a profile's directory lies in another");
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "-p", "spsc-shm", "--example", name]);
+    build.args(["--profile", if directory.ends_with("debug") { "dev" } else { "release" }]);
+    run(build.env("CARGO_TARGET_DIR", target).current_dir(source("")));
+    directory.join("examples").join(name)
+}
+
+#[test]
+fn the_rust_pair_copies_a_file() {
+    let (producer, consumer) = (rust_example("producer"), rust_example("consumer"));
+    let scratch = scratch_directory("rust_examples");
+    let (empty, copy) = (scratch.join("empty"), scratch.join("copy"));
+    std::fs::write(&empty, "").expect("a file");
+    for (original, at_once) in [(&producer, true), (&empty, true), (&empty, false)] {
+        let name = RingName::new();
+        let mut produce = Command::new(&producer);
+        produce.arg(&name).stdin(File::open(original).expect("the original"));
+        let mut consume = Command::new(&consumer);
+        consume.arg(&name).stdout(File::create(&copy).expect("the copy"));
+        if at_once {
+            let parties = vec![Party::process(&mut consume), Party::process(&mut produce)];
+            watch(parties, || copy.metadata().map_or(0, |copy| copy.len()));
+        } else {
+            // The ring keeps what was published for a consumer that comes late.
+            run(&mut produce);
+            run(&mut consume);
+        }
+        let same = std::fs::read(original).unwrap() == std::fs::read(&copy).unwrap();
+        assert!(same, "{copy:?} is not {original:?}");
+    }
+}
+
+#[test]
+fn a_ring_is_handed_to_a_child() {
+    watch(vec![Party::process(&mut Command::new(rust_example("child")))], || 0);
+}
+
+#[test]
+fn a_ring_is_used_on_both_sides_of_a_fork() {
+    let program = scratch_directory("examples").join("fork");
+    compile(Language::C11, Linkage::Static, &[source("examples/c/fork.c")], &program);
+    watch(vec![Party::process(&mut Command::new(&program))], || 0);
+}

@@ -1,0 +1,8 @@
+//! Two processes on two CPUs, and what a message between them takes: shared by the tools and
+//! benchmarks that measure.
+
+pub mod process;
+pub mod channel;
+pub mod ring;
+pub mod floors;
+pub mod alternatives;
