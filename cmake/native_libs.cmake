@@ -5,7 +5,8 @@ function(spsc_shm_native_libs out)
     set(empty "${CMAKE_CURRENT_BINARY_DIR}/empty.rs")
     file(WRITE "${empty}" "")
     execute_process(
-        COMMAND "${SPSC_SHM_RUSTC}" --crate-type staticlib --print native-static-libs
+        COMMAND "${SPSC_SHM_RUSTC}" ${target_option} --crate-type staticlib
+                --print native-static-libs
                 -o "${CMAKE_CURRENT_BINARY_DIR}/libempty.a" "${empty}"
         WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
         ERROR_VARIABLE said

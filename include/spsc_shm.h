@@ -145,7 +145,7 @@ enum spsc_status
    */
   SPSC_ERR_NOT_A_RING = -9,
   /**
-   * Connect: another layout version.
+   * Connect: another layout version, or a creator with another page size.
    */
   SPSC_ERR_VERSION = -10,
   /**

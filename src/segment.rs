@@ -232,13 +232,18 @@ impl Segment {
         }
         let data_offset = u32::from_ne_bytes(file::read_at(file, 12)?);
         let capacity = u64::from_ne_bytes(file::read_at(file, 16)?);
-        let page = page_size() as u64;
-        let fits = u64::from(data_offset) == page
+        // The creator's page. The first holds the control block, all others the data.
+        let page = u64::from(data_offset);
+        let fits = page.is_power_of_two()
+            && page >= size_of::<Control>() as u64
             && capacity.is_power_of_two()
             && (page..=CAPACITY_MAX).contains(&capacity)
             && metadata.size == page + capacity;
         if !fits {
             return Err(Status::NotARing.into());
+        }
+        if page != page_size() as u64 {
+            return Err(Status::Version.into());
         }
         Ok(Shape {
             data_offset: data_offset as usize,

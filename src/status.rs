@@ -38,7 +38,7 @@ pub enum Status {
     NotReady = -8,
     /// Wrong magic, or sizes that don't fit the object, or a descriptor whose object is not sealed.
     NotARing = -9,
-    /// The ring has another layout version.
+    /// The ring has another layout version, or its creator has pages of another size.
     Version = -10,
     /// Another live handle is already the producer (or the consumer).
     RoleTaken = -11,
@@ -100,7 +100,9 @@ impl Status {
             Self::NoMemory => c"out of memory, address space or file descriptors",
             Self::NotReady => c"the ring's creator has not finished",
             Self::NotARing => c"not a ring: wrong magic, sizes that don't fit, or missing seals",
-            Self::Version => c"the ring has another layout version",
+            Self::Version => {
+                c"the ring has another layout version, or its creator another page size"
+            }
             Self::RoleTaken => c"another live handle already has this role",
             Self::TooLarge => c"more than the ring's capacity",
             Self::Misuse => c"publish of more than is claimed, or release of more than is peeked",

@@ -49,7 +49,7 @@ const (
 	ErrNotReady Status = C.SPSC_ERR_NOT_READY
 	// ErrNotARing: another kind of object has this name, or a descriptor's object is not sealed.
 	ErrNotARing Status = C.SPSC_ERR_NOT_A_RING
-	// ErrVersion: the ring has another layout version.
+	// ErrVersion: the ring has another layout version, or its creator another page size.
 	ErrVersion Status = C.SPSC_ERR_VERSION
 	// ErrRoleTaken: another live handle is already the producer, or the consumer.
 	ErrRoleTaken Status = C.SPSC_ERR_ROLE_TAKEN

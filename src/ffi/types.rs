@@ -58,7 +58,7 @@ pub enum spsc_status {
     /// Connect: wrong magic, or sizes that don't fit the object, or a descriptor whose object is
     /// not sealed.
     SPSC_ERR_NOT_A_RING = -9,
-    /// Connect: another layout version.
+    /// Connect: another layout version, or a creator with another page size.
     SPSC_ERR_VERSION = -10,
     /// Another live handle is already the producer (or the consumer).
     SPSC_ERR_ROLE_TAKEN = -11,

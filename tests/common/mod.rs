@@ -71,6 +71,13 @@ pub fn object(ring: &Ring) -> File {
     File::from(fd.try_clone_to_owned().expect("a descriptor"))
 }
 
+/// The size of a page: where the data begins, and the least capacity.
+pub fn page_size() -> usize {
+    // SAFETY: sysconf touches no memory of ours.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).expect("every system has pages")
+}
+
 /// Offsets in the control block.
 pub const HEAD: u64 = 128;
 pub const TAIL: u64 = 256;

@@ -2,7 +2,8 @@
 //!
 //!     cargo test --release --test crashes -- [PART…] [--OPTION NUMBER…]
 //!
-//! Without a part, those run that need no privileges. `docs/TESTING.md` says what each does.
+//! Without a part, those run that need no privileges. With `--exact`, a name that no part has is an
+//! error. `docs/TESTING.md` says what each does.
 //! It is a program of its own, with one thread, because it forks.
 
 #[cfg(target_arch = "x86_64")]
@@ -41,11 +42,13 @@ struct Part {
     privileged: bool,
 }
 
-const PARTS: [Part; 8] = [
+const PARTS: &[Part] = &[
     Part { name: "kills", run: kills::run, privileged: false },
+    #[cfg(target_arch = "x86_64")]
     Part { name: "steps", run: steps::run, privileged: false },
     Part { name: "forks", run: forks::run, privileged: false },
     Part { name: "hostile", run: hostile::run, privileged: false },
+    #[cfg(target_arch = "x86_64")]
     Part { name: "failures", run: failures::run, privileged: false },
     Part { name: "hygiene", run: hygiene::run, privileged: false },
     Part { name: "full-memory", run: spaces::full_memory, privileged: true },
@@ -55,12 +58,14 @@ const PARTS: [Part; 8] = [
 fn main() {
     let mut options = HashMap::new();
     let mut filters = Vec::new();
+    let mut exact = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.strip_prefix("--") {
             // What is meant for the standard test harness says nothing here.
             Some("nocapture" | "quiet" | "include-ignored") => {}
             Some("list" | "ignored") => return,
+            Some("exact") => exact = true,
             Some(name) => {
                 let number = arguments.next().and_then(|text| text.parse().ok());
                 options.insert(name.to_owned(), number.expect("an option is followed by a number"));
@@ -69,7 +74,10 @@ fn main() {
         }
     }
     let options = Options(options);
-    for Part { name, run, privileged } in PARTS {
+    for filter in filters.iter().filter(|_| exact) {
+        assert!(PARTS.iter().any(|part| filter == part.name), "no part is named {filter}");
+    }
+    for &Part { name, run, privileged } in PARTS {
         let wanted = if filters.is_empty() {
             !privileged
         } else {

@@ -68,6 +68,7 @@ pub fn options(change: impl FnOnce(&mut spsc_options)) -> spsc_options {
 }
 
 impl Ring {
+    #[cfg(target_arch = "x86_64")]
     pub const NONE: Self = Self(ptr::null_mut());
 
     pub fn create(name: &Name, capacity: usize, options: &spsc_options) -> Opened {
@@ -80,6 +81,7 @@ impl Ring {
         opened(|out| unsafe { spsc_connect(name.0.as_ptr(), out) })
     }
 
+    #[cfg(target_arch = "x86_64")]
     pub fn connect_timeout(name: &Name, timeout_ns: u64) -> Opened {
         // SAFETY: as in `create`.
         opened(|out| unsafe { spsc_connect_timeout(name.0.as_ptr(), timeout_ns, out) })
