@@ -55,8 +55,11 @@ by_cmake() {
     shift
     cmake -S . -B "by_$from" -DSPSC_SHM_FROM="$from" "$@"
     cmake --build "by_$from"
-    is_linked shared "by_$from/shared"
-    is_linked static "by_$from/static"
+    local program
+    for program in program barretenberg; do
+        is_linked shared "by_$from/${program}_shared"
+        is_linked static "by_$from/${program}_static"
+    done
 }
 
 install() { cmake --build "$build" --target install; }

@@ -7,7 +7,7 @@
 //
 // SPSC_ECHO_MESSAGES in the environment: how many messages, 500,000 by default.
 
-#include "spsc_shm.hpp"
+#include "spsc_shm_barretenberg.hpp"
 #include "support.hpp"
 
 #include <array>
@@ -150,7 +150,7 @@ void run(const std::string& there, const std::string& back, Send send, Echo echo
                 static_cast<unsigned long long>(endless_sleeps.exchange(0)));
 }
 
-// With SpscShm: as it is used by code that was written for Barretenberg's class.
+// With SpscShm, as code that was written for Barretenberg's class uses it.
 
 void put(SpscShm& ring, std::uint64_t n)
 {
@@ -174,14 +174,11 @@ void put(SpscShm& ring, std::uint64_t n)
     }
 }
 
-// The next message in the ring with its length before it; an empty view at the end of the stream.
+// The next message in the ring, with its length before it.
 std::string_view get(SpscShm& ring, std::uint64_t n)
 {
     const void* prefix = ring.peek(prefix_size, SPSC_WAIT_FOREVER);
-    if (prefix == nullptr) {
-        require(ring.last_status() == SPSC_CLOSED, "the stream did not end by close", n);
-        return {};
-    }
+    require(prefix != nullptr, "a peek came back empty", n);
     std::uint32_t length = 0;
     std::memcpy(&length, prefix, prefix_size);
     require(length <= max_message, "the length is not one that is sent", n);
@@ -190,16 +187,13 @@ std::string_view get(SpscShm& ring, std::uint64_t n)
     return { static_cast<const char*>(data), prefix_size + length };
 }
 
-// The server, until the stream ends.
+// The server.
 void echo(const std::string& there, const std::string& back)
 {
     SpscShm requests = SpscShm::connect(there);
     SpscShm responses = SpscShm::connect(back);
-    for (std::uint64_t n = 0;; ++n) {
+    for (std::uint64_t n = 0; n < message_count(); ++n) {
         const std::string_view frame = get(requests, n);
-        if (frame.empty()) {
-            return;
-        }
         void* space = responses.claim(frame.size(), SPSC_WAIT_FOREVER);
         require(space != nullptr, "a claim came back empty", n);
         std::memcpy(space, frame.data(), frame.size());
@@ -208,7 +202,7 @@ void echo(const std::string& there, const std::string& back)
     }
 }
 
-TEST(Echo, with_the_throwing_face)
+TEST(Echo, with_barretenbergs_class)
 {
     const UniqueName there;
     const UniqueName back;
@@ -227,12 +221,8 @@ TEST(Echo, with_the_throwing_face)
         [&] { echo(there, back); },
         [&](std::uint64_t count, std::atomic<std::uint64_t>& received) {
             SpscShm responses = std::move(made_responses);
-            for (std::uint64_t n = 0;; ++n) {
+            for (std::uint64_t n = 0; n < count; ++n) {
                 const std::string_view frame = get(responses, n);
-                if (frame.empty()) {
-                    return;
-                }
-                require(n < count, "more came back than was sent", n);
                 require(Message(n) == frame.substr(prefix_size), "other bytes came back", n);
                 responses.release(frame.size());
                 received.fetch_add(1, std::memory_order_relaxed);
@@ -265,45 +255,70 @@ TEST(Echo, in_lock_step)
         });
 }
 
-TEST(Echo, with_the_face_without_exceptions)
+// With the ends of a ring. The stream ends when its producer goes out of scope.
+
+// The next message, with its length before it: true until the end of the stream.
+spsc::Result<spsc::ReadClaim> get(spsc::Consumer& consumer, std::uint64_t n)
 {
+    const auto prefix = consumer.peek(prefix_size);
+    if (!prefix) {
+        require(prefix.status() == SPSC_CLOSED, "the stream did not end by close", n);
+        return prefix.error();
+    }
+    std::uint32_t length = 0;
+    std::memcpy(&length, prefix->data(), prefix_size);
+    require(length <= max_message, "the length is not one that is sent", n);
+    return consumer.peek(prefix_size + length);
+}
+
+TEST(Echo, with_the_ends_of_a_ring)
+{
+    using spsc::Ring;
     const UniqueName there;
     const UniqueName back;
-    auto made_requests = spsc::Ring::create(there, min_capacity).value();
-    auto made_responses = spsc::Ring::create(back, min_capacity).value();
+    auto made_requests = Ring::create(there, min_capacity).value();
+    auto made_responses = Ring::create(back, min_capacity).value();
 
     run(
         there,
         back,
         [&](std::uint64_t count) {
-            spsc::Ring requests = std::move(made_requests);
+            auto requests = std::move(made_requests).into_producer();
             for (std::uint64_t n = 0; n < count; ++n) {
                 const Message message(n);
-                const auto sent = requests.producer().send_bytes(message.data(), message.size());
-                require(sent.has_value(), "a message could not be sent", n);
+                const auto length = static_cast<std::uint32_t>(message.size());
+                auto claim = requests.claim(prefix_size + message.size());
+                require(claim.has_value(), "a claim failed", n);
+                std::memcpy(claim->data(), &length, prefix_size);
+                std::memcpy(claim->data() + prefix_size, message.data(), message.size());
+                require(claim->publish().has_value(), "a publish failed", n);
             }
         },
         [&] {
-            spsc::Ring requests = spsc::Ring::connect(there).value();
-            spsc::Ring responses = spsc::Ring::connect(back).value();
+            auto requests = Ring::connect(there).value().into_consumer();
+            auto responses = Ring::connect(back).value().into_producer();
             std::uint64_t n = 0;
-            auto messages = requests.consumer().messages();
-            for (const auto& message : messages) {
-                const auto sent = responses.producer().send(message.view());
-                require(sent.has_value(), "a message could not be sent", n++);
+            while (auto frame = get(requests, n)) {
+                auto space = responses.claim(frame->size());
+                require(space.has_value(), "a claim failed", n);
+                std::memcpy(space->data(), frame->data(), frame->size());
+                require(space->publish().has_value(), "a publish failed", n);
+                require(frame->release().has_value(), "a release failed", n);
+                ++n;
             }
-            require(messages.status() == SPSC_CLOSED, "the stream did not end by close", n);
         },
         [&](std::uint64_t count, std::atomic<std::uint64_t>& received) {
-            spsc::Ring responses = std::move(made_responses);
+            auto responses = std::move(made_responses).into_consumer();
             std::uint64_t n = 0;
-            auto messages = responses.consumer().messages();
-            for (auto message : messages) {
+            while (auto frame = get(responses, n)) {
                 require(n < count, "more came back than was sent", n);
-                require(Message(n) == message.view(), "other bytes came back", n);
+                const auto* body = reinterpret_cast<const char*>(frame->data()) + prefix_size;
+                require(Message(n) == std::string_view(body, frame->size() - prefix_size),
+                        "other bytes came back",
+                        n);
+                require(frame->release().has_value(), "a release failed", n);
                 received.store(++n, std::memory_order_relaxed);
             }
-            require(messages.status() == SPSC_CLOSED, "the stream did not end by close", n);
         });
 }
 

@@ -1,1 +1,2 @@
 #include "spsc_shm.hpp"
+#include "spsc_shm.hpp"

@@ -1,10 +1,10 @@
-// Built with -fno-exceptions -fno-rtti: what is left of the header there is all that a program
-// needs.
+// Built with -fno-exceptions -fno-rtti: a program needs no more than what the header has then.
 
 #include "spsc_shm.hpp"
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #if defined(__cpp_exceptions) || defined(__cpp_rtti)
 #error "this program is to be built without exceptions and without run-time type information"
@@ -24,23 +24,28 @@ void require(bool truth, const char* what)
 
 int main()
 {
+    constexpr char text[] = "no exceptions";
+
     auto made = spsc::Ring::anonymous(4096);
     require(made.has_value(), "a ring is made");
-    spsc::Ring ring = *std::move(made);
-    require(ring.producer().send("no exceptions").has_value(), "a message is sent");
-
-    auto other = spsc::Ring::connect_fd(ring.fd());
-    require(other.has_value(), "the ring is opened a second time");
-    auto messages = other->consumer().messages(spsc::no_wait);
-    int count = 0;
-    for (auto message : messages) {
-        require(message.view() == "no exceptions", "the message is what was sent");
-        ++count;
+    auto opened = spsc::Ring::connect_fd(made->fd());
+    require(opened.has_value(), "the ring is opened a second time");
+    auto consumer = std::move(*opened).into_consumer();
+    {
+        auto producer = std::move(*made).into_producer();
+        auto claim = producer.claim(sizeof text);
+        require(claim.has_value(), "room is claimed");
+        std::memcpy(claim->data(), text, sizeof text);
+        require(claim->publish().has_value(), "the text is published");
     }
-    require(count == 1, "one message comes");
-    require(messages.status() == SPSC_TIMEOUT, "no other comes");
+    auto claim = consumer.peek(sizeof text);
+    require(claim.has_value(), "the text is there");
+    require(std::memcmp(claim->data(), text, sizeof text) == 0, "it is what was published");
+    require(claim->release().has_value(), "the text is released");
+    require(consumer.peek(1).status() == SPSC_CLOSED, "the stream ends");
 
-    auto missing = spsc::Ring::connect("spsc-cpp-nobody-made-me");
+    const auto missing = spsc::Ring::connect("spsc-cpp-nobody-made-me");
     require(missing.status() == SPSC_ERR_NOT_FOUND, "a name that is not there is not found");
+    require(missing.error().is_error(), "that is an error");
     return 0;
 }

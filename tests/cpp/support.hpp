@@ -15,6 +15,7 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -160,5 +161,35 @@ class Child {
   private:
     pid_t pid_;
 };
+
+// Waits until that side of the ring sleeps.
+inline void await_sleep(const spsc_ring* ring, spsc_role_stats spsc_stats_t::*side)
+{
+    for (;;) {
+        spsc_stats_t stats;
+        if (::spsc_stats(ring, &stats, sizeof stats) != SPSC_OK) {
+            std::fprintf(stderr, "the ring can't be looked at\n");
+            std::abort();
+        }
+        if ((stats.*side).parked != 0) {
+            return;
+        }
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+}
+
+// The processor time used so far by RUSAGE_THREAD or RUSAGE_SELF.
+inline std::chrono::microseconds cpu_time(int who)
+{
+    rusage usage;
+    if (::getrusage(who, &usage) != 0) {
+        std::perror("getrusage");
+        std::abort();
+    }
+    const auto time = [](const timeval& value) {
+        return std::chrono::seconds(value.tv_sec) + std::chrono::microseconds(value.tv_usec);
+    };
+    return time(usage.ru_utime) + time(usage.ru_stime);
+}
 
 } // namespace support

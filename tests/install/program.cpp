@@ -1,6 +1,7 @@
 // A user of the installed library: one message through a ring of its own.
 #include <spsc_shm.hpp>
 
+#include <cstring>
 #include <iostream>
 
 int main() {
@@ -8,12 +9,15 @@ int main() {
         std::cerr << "header and library differ\n";
         return 1;
     }
-    spsc::Ring ring = spsc::Ring::anonymous(1).value();
-    ring.producer().send("hello").value();
-    const spsc::Message message = ring.consumer().receive().value();
-    if (message.view() != "hello") {
+    auto [producer, consumer] = spsc::Ring::anonymous(1).value().split();
+    auto space = producer.claim(6).value();
+    std::memcpy(space.data(), "hello", 6);
+    space.publish().value();
+    auto message = consumer.peek(6).value();
+    if (std::memcmp(message.data(), "hello", 6) != 0) {
         std::cerr << "another message\n";
         return 1;
     }
+    message.release().value();
     std::cout << "ok\n";
 }

@@ -3,15 +3,14 @@
 int main(int argc, char **argv) {
     return run([&] {
         Stream stream(argc, argv);
-        spsc::Ring ring = stream.connect();
-        const spsc::Consumer consumer = ring.consumer();
+        auto consumer = stream.connect().into_consumer();
         for (std::uint64_t i = 0; i < stream.count; ++i) {
             const auto &message = stream.next_message();
-            // The header first, as a reader must who does not know what comes.
-            const spsc::ReadClaim header = consumer.peek(header_size).value();
+            // Peeks at the header first, as a reader does that does not know what comes.
+            const auto header = consumer.peek(header_size).value();
             if (std::memcmp(header.data(), message.data(), header_size) != 0)
                 throw std::runtime_error("another header");
-            spsc::ReadClaim whole = consumer.peek(message.size()).value();
+            auto whole = consumer.peek(message.size()).value();
             if (std::memcmp(whole.data(), message.data(), message.size()) != 0)
                 throw std::runtime_error("another payload");
             whole.release().value();

@@ -5,11 +5,10 @@
 int main(int argc, char **argv) {
     return run([&] {
         Stream stream(argc, argv);
-        spsc::Ring ring = stream.connect();
-        const spsc::Producer producer = ring.producer();
+        auto producer = stream.connect().into_producer();
         for (std::uint64_t i = 0; i < stream.count; ++i) {
             const auto &message = stream.next_message();
-            spsc::WriteClaim claim = producer.claim(message.size()).value();
+            auto claim = producer.claim(message.size()).value();
             std::memcpy(claim.data(), message.data(), message.size());
             claim.publish().value();
         }

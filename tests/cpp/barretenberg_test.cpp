@@ -1,6 +1,6 @@
-// The throwing face: every member, and every way it can end.
+// spsc_shm_barretenberg.hpp: every member of SpscShm, and every way it can end.
 
-#include "spsc_shm.hpp"
+#include "spsc_shm_barretenberg.hpp"
 #include "support.hpp"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <optional>
 #include <sys/mman.h>
 #include <thread>
 #include <type_traits>
@@ -18,8 +19,10 @@ namespace {
 using spsc::Error;
 using spsc::Side;
 using spsc::SpscShm;
+using spsc::Status;
 using support::Child;
 using support::UniqueName;
+using support::Watchdog;
 
 constexpr std::uint64_t ms = 1'000'000;
 
@@ -48,6 +51,22 @@ std::string read(SpscShm& ring, std::size_t size)
     ring.release(size);
     return text;
 }
+
+// Looks at a ring from outside.
+class Observer {
+  public:
+    explicit Observer(const std::string& name)
+        : ring_(spsc::Ring::connect(name).value())
+    {}
+
+    void await_sleep(spsc_role_stats spsc_stats_t::*side) const
+    {
+        support::await_sleep(ring_.get(), side);
+    }
+
+  private:
+    spsc::Ring ring_;
+};
 
 // The Error that `call` throws.
 template <class Call> Error error_of(Call call)
@@ -144,37 +163,47 @@ TEST(SpscShm, a_success_is_noted_for_its_own_side_only)
     EXPECT_EQ(ring.last_status(), SPSC_OK);
 }
 
-TEST(SpscShm, wakeup_all_interrupts_both_sides_once)
+TEST(SpscShm, wakeup_all_ends_the_waits_that_are_under_way)
 {
     const UniqueName name;
     SpscShm ring = SpscShm::create(name, 1);
     const auto most = static_cast<std::size_t>(ring.capacity());
-    EXPECT_EQ(ring.peek(most, 0), nullptr);
+    const Observer observer(name);
+    const Watchdog watchdog([] { return 0U; });
     write(ring, "full of data but not of enough");
-    EXPECT_EQ(ring.claim(most, 0), nullptr);
 
-    ring.wakeup_all();
-    EXPECT_EQ(ring.peek(most, SPSC_WAIT_FOREVER), nullptr);
-    EXPECT_EQ(ring.last_status(), SPSC_INTERRUPTED);
-    EXPECT_EQ(ring.claim(most, SPSC_WAIT_FOREVER), nullptr);
-    EXPECT_EQ(ring.last_status(), SPSC_INTERRUPTED);
-
-    EXPECT_FALSE(ring.wait_for_data(most, 2 * ms));
-    EXPECT_EQ(ring.last_status(), SPSC_TIMEOUT);
-    EXPECT_FALSE(ring.wait_for_space(most, 2 * ms));
-    EXPECT_EQ(ring.last_status(), SPSC_TIMEOUT);
+    std::thread producer([&] {
+        EXPECT_EQ(ring.claim(most, SPSC_WAIT_FOREVER), nullptr);
+        EXPECT_EQ(ring.last_status(Side::producer), SPSC_INTERRUPTED);
+    });
+    std::thread consumer([&] {
+        EXPECT_EQ(ring.peek(most, SPSC_WAIT_FOREVER), nullptr);
+        EXPECT_EQ(ring.last_status(Side::consumer), SPSC_INTERRUPTED);
+    });
+    observer.await_sleep(&spsc_stats_t::producer);
+    observer.await_sleep(&spsc_stats_t::consumer);
+    SpscShm::connect(name).wakeup_all();
+    producer.join();
+    consumer.join();
 }
 
-TEST(SpscShm, wakeup_all_from_another_thread_ends_a_wait_without_limit)
+TEST(SpscShm, wakeup_all_ends_no_later_wait)
 {
     const UniqueName name;
     SpscShm ring = SpscShm::create(name, 1);
-    SpscShm waker = SpscShm::connect(name);
-    EXPECT_EQ(ring.peek(1, 0), nullptr); // A handle is attached from its first call on.
-    std::thread thread([&] { waker.wakeup_all(); });
-    EXPECT_EQ(ring.peek(1, SPSC_WAIT_FOREVER), nullptr);
-    EXPECT_EQ(ring.last_status(), SPSC_INTERRUPTED);
-    thread.join();
+    const auto most = static_cast<std::size_t>(ring.capacity());
+    write(ring, "x");
+    EXPECT_EQ(ring.peek(2, 0), nullptr); // Both sides have been used before.
+    ring.wakeup_all();
+    EXPECT_FALSE(ring.wait_for_data(2, 2 * ms));
+    EXPECT_EQ(ring.last_status(), SPSC_TIMEOUT);
+    EXPECT_FALSE(ring.wait_for_space(most, 2 * ms));
+    EXPECT_EQ(ring.last_status(), SPSC_TIMEOUT);
+    ring.wakeup_all();
+    EXPECT_EQ(ring.peek(2, 2 * ms), nullptr);
+    EXPECT_EQ(ring.last_status(), SPSC_TIMEOUT);
+    EXPECT_EQ(ring.claim(most, 2 * ms), nullptr);
+    EXPECT_EQ(ring.last_status(), SPSC_TIMEOUT);
 }
 
 TEST(SpscShm, the_end_of_the_stream_comes_after_all_that_was_published)
@@ -186,10 +215,12 @@ TEST(SpscShm, the_end_of_the_stream_comes_after_all_that_was_published)
         write(producer, "last words");
     }
     EXPECT_EQ(read(consumer, 10), "last words");
-    EXPECT_EQ(consumer.peek(1, SPSC_WAIT_FOREVER), nullptr);
-    EXPECT_EQ(consumer.last_status(), SPSC_CLOSED);
-    EXPECT_FALSE(consumer.wait_for_data(1, SPSC_WAIT_FOREVER));
-    EXPECT_EQ(consumer.last_status(), SPSC_CLOSED);
+    for (const std::uint64_t limit : { std::uint64_t{ 0 }, 2 * ms }) {
+        EXPECT_EQ(consumer.peek(1, limit), nullptr);
+        EXPECT_EQ(consumer.last_status(), SPSC_CLOSED);
+        EXPECT_FALSE(consumer.wait_for_data(1, limit));
+        EXPECT_EQ(consumer.last_status(), SPSC_CLOSED);
+    }
 }
 
 TEST(SpscShm, a_full_ring_whose_consumer_closed_says_so)
@@ -201,40 +232,189 @@ TEST(SpscShm, a_full_ring_whose_consumer_closed_says_so)
         EXPECT_EQ(consumer.peek(1, 0), nullptr);
     }
     write(producer, std::string(static_cast<std::size_t>(producer.capacity()), 'x'));
-    EXPECT_EQ(producer.claim(1, SPSC_WAIT_FOREVER), nullptr);
+    EXPECT_EQ(producer.claim(1, 2 * ms), nullptr);
     EXPECT_EQ(producer.last_status(), SPSC_CLOSED);
+}
+
+// Runs `body` with a ring of its own in a process that is killed then.
+template <class Body> void run_and_kill(const std::string& name, Body body)
+{
+    Child child([&] {
+        SpscShm ring = SpscShm::connect(name);
+        body(ring);
+        ::raise(SIGKILL);
+    });
+    EXPECT_TRUE(WIFSIGNALED(child.wait()));
+}
+
+void take_the_producers_role(const std::string& name)
+{
+    run_and_kill(name, [](SpscShm& producer) { (void)producer.wait_for_space(1, 0); });
+}
+
+void take_the_consumers_role(const std::string& name)
+{
+    run_and_kill(name, [](SpscShm& consumer) { (void)consumer.wait_for_data(1, 0); });
+}
+
+// Calls `wait`, which returns false, until the library has noticed that the peer has died.
+template <class Wait> void until_dead(const SpscShm& ring, Wait wait)
+{
+    do {
+        EXPECT_FALSE(wait());
+    } while (ring.last_status() == SPSC_TIMEOUT);
+    EXPECT_EQ(ring.last_status(), SPSC_PEER_DEAD);
 }
 
 TEST(SpscShm, a_peer_that_was_killed_is_told_from_one_that_closed)
 {
     const UniqueName name;
-    SpscShm consumer = SpscShm::create(name, 1);
-    Child child([&] {
-        SpscShm producer = SpscShm::connect(name);
-        std::memcpy(producer.claim(5, 0), "alive", 5);
-        producer.publish(5);
-        ::raise(SIGKILL);
-    });
-    EXPECT_EQ(read(consumer, 5), "alive");
-    EXPECT_EQ(consumer.peek(1, SPSC_WAIT_FOREVER), nullptr);
-    EXPECT_EQ(consumer.last_status(), SPSC_PEER_DEAD);
-    EXPECT_TRUE(WIFSIGNALED(child.wait()));
+    SpscShm ring = SpscShm::create(name, 1);
+    run_and_kill(name, [](SpscShm& producer) { write(producer, "alive"); });
+    EXPECT_EQ(read(ring, 5), "alive");
+    until_dead(ring, [&] { return ring.wait_for_data(1, 20 * ms); });
 }
 
 TEST(SpscShm, a_full_ring_whose_consumer_was_killed_says_so)
 {
     const UniqueName name;
-    SpscShm producer = SpscShm::create(name, 1);
-    Child child([&] {
+    SpscShm ring = SpscShm::create(name, 1);
+    take_the_consumers_role(name);
+    write(ring, "x");
+    const auto most = static_cast<std::size_t>(ring.capacity());
+    until_dead(ring, [&] { return ring.wait_for_space(most, 20 * ms); });
+}
+
+// A server's or a client's loop, for a second after its peer has gone: every call waits out its
+// timeout, and the processor is left to others.
+template <class Wait> void expect_sleep(const SpscShm& ring, Status reason, Wait wait)
+{
+    using std::chrono::steady_clock;
+    const auto cpu_before = support::cpu_time(RUSAGE_THREAD);
+    const auto begin = steady_clock::now();
+    auto now = begin;
+    while (now - begin < std::chrono::seconds(1)) {
+        const auto start = now;
+        EXPECT_FALSE(wait());
+        EXPECT_EQ(ring.last_status(), reason);
+        now = steady_clock::now();
+        EXPECT_GE(now - start, std::chrono::milliseconds(100));
+    }
+    EXPECT_LT(support::cpu_time(RUSAGE_THREAD) - cpu_before, std::chrono::milliseconds(200));
+}
+
+TEST(SpscShm, a_loop_for_data_sleeps_after_its_producer_closed)
+{
+    const UniqueName name;
+    SpscShm ring = SpscShm::create(name, 1);
+    {
+        SpscShm producer = SpscShm::connect(name);
+        write(producer, "bye");
+    }
+    EXPECT_EQ(read(ring, 3), "bye");
+    expect_sleep(ring, SPSC_CLOSED, [&] { return ring.wait_for_data(1, 100 * ms); });
+}
+
+TEST(SpscShm, a_loop_for_space_sleeps_after_its_consumer_closed)
+{
+    const UniqueName name;
+    SpscShm ring = SpscShm::create(name, 1);
+    {
         SpscShm consumer = SpscShm::connect(name);
-        (void)consumer.peek(1, SPSC_WAIT_FOREVER);
-        ::raise(SIGKILL);
+        EXPECT_EQ(consumer.peek(1, 0), nullptr);
+    }
+    write(ring, "x");
+    const auto most = static_cast<std::size_t>(ring.capacity());
+    expect_sleep(ring, SPSC_CLOSED, [&] { return ring.claim(most, 100 * ms) != nullptr; });
+}
+
+TEST(SpscShm, a_loop_for_data_sleeps_after_its_producer_died)
+{
+    const UniqueName name;
+    SpscShm ring = SpscShm::create(name, 1);
+    take_the_producers_role(name);
+    until_dead(ring, [&] { return ring.wait_for_data(1, 20 * ms); });
+    expect_sleep(ring, SPSC_PEER_DEAD, [&] { return ring.peek(1, 100 * ms) != nullptr; });
+}
+
+TEST(SpscShm, a_loop_for_space_sleeps_after_its_consumer_died)
+{
+    const UniqueName name;
+    SpscShm ring = SpscShm::create(name, 1);
+    take_the_consumers_role(name);
+    write(ring, "x");
+    const auto most = static_cast<std::size_t>(ring.capacity());
+    until_dead(ring, [&] { return ring.wait_for_space(most, 20 * ms); });
+    expect_sleep(ring, SPSC_PEER_DEAD, [&] { return ring.wait_for_space(most, 100 * ms); });
+}
+
+// How a peer goes.
+enum class End { closes, dies };
+
+class Gone : public testing::TestWithParam<End> {
+  protected:
+    // Leaves a ring whose producer is gone, and nothing in it.
+    Gone()
+    {
+        if (GetParam() == End::closes) {
+            SpscShm producer = SpscShm::connect(name);
+            EXPECT_TRUE(producer.wait_for_space(1, 0));
+        } else {
+            take_the_producers_role(name);
+        }
+        watchdog.emplace([] { return 0U; });
+    }
+
+    const UniqueName name;
+    SpscShm ring = SpscShm::create(name, 1);
+    const Observer observer{ name };
+    std::optional<Watchdog> watchdog;
+};
+
+TEST_P(Gone, is_a_peer_and_the_wait_goes_on_for_the_next_ones_data)
+{
+    std::thread next([&] {
+        observer.await_sleep(&spsc_stats_t::consumer);
+        SpscShm producer = SpscShm::connect(name);
+        write(producer, "next");
     });
-    write(producer, "x");
-    EXPECT_TRUE(WIFSIGNALED(child.wait()));
-    const auto most = static_cast<std::size_t>(producer.capacity());
-    EXPECT_EQ(producer.claim(most, SPSC_WAIT_FOREVER), nullptr);
-    EXPECT_EQ(producer.last_status(), SPSC_PEER_DEAD);
+    EXPECT_EQ(read(ring, 4), "next");
+    EXPECT_EQ(ring.last_status(), SPSC_OK);
+    next.join();
+}
+
+TEST_P(Gone, is_a_peer_and_wakeup_all_ends_the_wait)
+{
+    std::thread waker([&] {
+        observer.await_sleep(&spsc_stats_t::consumer);
+        SpscShm::connect(name).wakeup_all();
+    });
+    EXPECT_EQ(ring.peek(1, SPSC_WAIT_FOREVER), nullptr);
+    EXPECT_EQ(ring.last_status(), SPSC_INTERRUPTED);
+    waker.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(SpscShm, Gone, testing::Values(End::closes, End::dies));
+
+TEST(SpscShm, a_wait_for_space_goes_on_for_the_next_consumer)
+{
+    const UniqueName name;
+    SpscShm ring = SpscShm::create(name, 1);
+    const auto most = static_cast<std::size_t>(ring.capacity());
+    const Observer observer(name);
+    const Watchdog watchdog([] { return 0U; });
+    write(ring, std::string(most, 'x'));
+    {
+        SpscShm consumer = SpscShm::connect(name);
+        EXPECT_NE(consumer.peek(1, 0), nullptr);
+    }
+    std::thread next([&] {
+        observer.await_sleep(&spsc_stats_t::producer);
+        SpscShm consumer = SpscShm::connect(name);
+        EXPECT_EQ(read(consumer, most), std::string(most, 'x'));
+    });
+    EXPECT_NE(ring.claim(most, SPSC_WAIT_FOREVER), nullptr);
+    next.join();
 }
 
 TEST(SpscShm, an_error_of_create_names_the_call_the_ring_and_the_reason)
@@ -421,7 +601,7 @@ TEST(SpscShm, assignment_closes_the_ring_that_was_there)
     write(producer, "x");
     producer = SpscShm::create(other, 1);
     EXPECT_EQ(read(consumer, 1), "x");
-    EXPECT_EQ(consumer.peek(1, SPSC_WAIT_FOREVER), nullptr);
+    EXPECT_EQ(consumer.peek(1, ms), nullptr);
     EXPECT_EQ(consumer.last_status(), SPSC_CLOSED);
 }
 

@@ -1,0 +1,250 @@
+#ifndef SPSC_SHM_BARRETENBERG_HPP
+#define SPSC_SHM_BARRETENBERG_HPP
+
+/// For code that was written for Barretenberg's class SpscShm: the same members, arguments and
+/// results. New code takes spsc_shm.hpp instead.
+///
+/// It waits as Barretenberg's class does, which differs from the rest of the library:
+///
+/// - A peer that has closed or died ends no wait. The wait goes on to its timeout, or until the
+///   next peer has brought what it waits for. So a loop that tries again never turns without
+///   sleeping. last_status() tells that the peer is gone.
+/// - wakeup_all ends the waits that are under way, and no later ones.
+///
+/// docs/CPP.md lists all differences from Barretenberg's class.
+
+#include "spsc_shm.hpp"
+
+#if !defined(__cpp_exceptions)
+#error "spsc_shm_barretenberg.hpp needs exceptions; spsc_shm.hpp does not"
+#endif
+
+#include <atomic>
+
+namespace spsc {
+
+/// A side of a ring.
+enum class Side { producer, consumer };
+
+/// An open ring, with the members of Barretenberg's class of this name.
+///
+/// claim and peek return nullptr, and the waits false, after SPSC_TIMEOUT, SPSC_INTERRUPTED,
+/// SPSC_CLOSED and SPSC_PEER_DEAD; last_status() tells which. Everything else that goes wrong
+/// throws an Error, whose what() names the call, the ring and the reason.
+///
+/// Timeouts are nanoseconds for the whole call, in 32 or 64 bits. 0 does not wait,
+/// SPSC_WAIT_FOREVER has no limit.
+///
+/// Thread: at most one producer and one consumer at a time. They may share the object. Lifetime:
+/// the ring is closed with the object. Pointers from claim and peek are invalid from then on.
+class SpscShm {
+  public:
+    /// Makes a ring under a name. min_capacity is rounded up to a power of two that is at least a
+    /// page. Throws Error. Blocks: no.
+    static SpscShm create(const std::string& name, std::size_t min_capacity)
+    {
+        return SpscShm("create", name, Ring::create(name, min_capacity));
+    }
+
+    /// Opens the ring of this name. Throws Error. Blocks: no.
+    static SpscShm connect(const std::string& name)
+    {
+        return SpscShm("connect", name, Ring::connect(name));
+    }
+
+    /// Removes a name. Whoever has the ring open keeps it. False if there is none, or if it can't
+    /// be removed. Blocks: no.
+    static bool unlink(const std::string& name) { return Ring::unlink(name).has_value(); }
+
+    SpscShm(SpscShm&& other) noexcept
+        : ring_(std::move(other.ring_))
+        , name_(std::move(other.name_))
+    {
+        take_statuses(other);
+    }
+    SpscShm& operator=(SpscShm&& other) noexcept
+    {
+        ring_ = std::move(other.ring_);
+        name_ = std::move(other.name_);
+        take_statuses(other);
+        return *this;
+    }
+    SpscShm(const SpscShm&) = delete;
+    SpscShm& operator=(const SpscShm&) = delete;
+    ~SpscShm() = default;
+
+    /// Bytes published and not yet released. Thread: any.
+    std::uint64_t available() const { return ring_.available(); }
+
+    /// Bytes that the ring holds at most. Thread: any.
+    std::uint64_t capacity() const { return ring_.capacity(); }
+
+    /// Waits until `want` bytes are free and returns them, contiguous, to be written until they are
+    /// published; or nullptr. A new claim replaces the old one.
+    ///
+    /// Throws Error, with SPSC_ERR_TOO_LARGE if want is more than the capacity,
+    /// SPSC_ERR_ROLE_TAKEN if another handle is the producer, SPSC_ERR_CORRUPT.
+    ///
+    /// Thread: producer. Blocks: up to timeout_ns.
+    void* claim(std::size_t want, std::uint64_t timeout_ns)
+    {
+        void* data = nullptr;
+        if (wait(Side::producer, "claim", want, timeout_ns)) {
+            check("claim", ::spsc_claim(ring_.get(), want, 0, &data));
+        }
+        return data;
+    }
+
+    /// Makes the first n claimed bytes visible to the consumer. The rest stays claimed.
+    ///
+    /// Throws Error, with SPSC_ERR_MISUSE if n is more than is claimed. Nothing is published then.
+    ///
+    /// Thread: producer. Blocks: no.
+    void publish(std::size_t n) { check("publish", ::spsc_publish(ring_.get(), n)); }
+
+    /// Waits until `want` bytes are there and returns them, contiguous, to be read until they are
+    /// released; or nullptr. Read only: the bytes are the producer's to write.
+    ///
+    /// Throws Error, with SPSC_ERR_TOO_LARGE if want is more than the capacity,
+    /// SPSC_ERR_ROLE_TAKEN if another handle is the consumer, SPSC_ERR_CORRUPT.
+    ///
+    /// Thread: consumer. Blocks: up to timeout_ns.
+    void* peek(std::size_t want, std::uint64_t timeout_ns)
+    {
+        const void* data = nullptr;
+        if (wait(Side::consumer, "peek", want, timeout_ns)) {
+            check("peek", ::spsc_peek(ring_.get(), want, 0, &data));
+        }
+        return const_cast<void*>(data);
+    }
+
+    /// Consumes the first n peeked bytes. The rest stays peeked.
+    ///
+    /// Throws Error, with SPSC_ERR_MISUSE if n is more than is peeked. Nothing is released then.
+    ///
+    /// Thread: consumer. Blocks: no.
+    void release(std::size_t n) { check("release", ::spsc_release(ring_.get(), n)); }
+
+    /// Interrupts the waits of both sides that are under way, in every process.
+    /// Thread: any. Blocks: no.
+    void wakeup_all() { (void)ring_.wakeup_all(); }
+
+    /// Waits until `need` bytes are there. Throws as peek.
+    ///
+    /// Thread: consumer. Blocks: up to timeout_ns.
+    bool wait_for_data(std::size_t need, std::uint64_t timeout_ns)
+    {
+        return wait(Side::consumer, "wait_for_data", need, timeout_ns);
+    }
+
+    /// Waits until `need` bytes are free. Throws as claim.
+    ///
+    /// Thread: producer. Blocks: up to timeout_ns.
+    bool wait_for_space(std::size_t need, std::uint64_t timeout_ns)
+    {
+        return wait(Side::producer, "wait_for_space", need, timeout_ns);
+    }
+
+    /// Writes one line about the ring to the standard error stream, after the prefix in brackets.
+    /// Thread: any.
+    void debug_dump(const char* prefix) const
+    {
+        std::string start = "[";
+        start += prefix == nullptr ? "" : prefix;
+        start += "] ";
+        ring_.debug_dump(start.c_str());
+    }
+
+    /// How this object's last claim, peek or wait of that side ended: SPSC_OK after one that
+    /// succeeded. Thread: the side's.
+    Status last_status(Side side) const noexcept
+    {
+        return last(side).load(std::memory_order_relaxed);
+    }
+
+    /// The same for the side that failed last: after a nullptr or a false, it tells why.
+    /// Where two threads share the object, name the side.
+    Status last_status() const noexcept
+    {
+        return last_status(last_refused_.load(std::memory_order_relaxed));
+    }
+
+  private:
+    SpscShm(const char* call, const std::string& name, Result<Ring> ring)
+        : ring_(nullptr)
+        , name_(name)
+    {
+        if (!ring) {
+            raise(call, ring.error());
+        }
+        ring_ = *std::move(ring);
+    }
+
+    /// Waits as the comment at the top says. True if the bytes are there: nobody else takes them.
+    bool wait(Side side, const char* call, std::size_t need, std::uint64_t timeout_ns)
+    {
+        const Status status =
+            ::spsc_wait(ring_.get(),
+                        side == Side::producer ? SPSC_PRODUCER : SPSC_CONSUMER,
+                        need,
+                        timeout_ns,
+                        SPSC_WAIT_NEXT_PEER | SPSC_WAIT_FRESH);
+        if (status != SPSC_OK) {
+            refuse(side, call, status);
+            return false;
+        }
+        // Written only if it is news: two threads may share this cache line.
+        if (last(side).load(std::memory_order_relaxed) != SPSC_OK) {
+            last(side).store(SPSC_OK, std::memory_order_relaxed);
+        }
+        return true;
+    }
+
+    [[gnu::cold, gnu::noinline]] void refuse(Side side, const char* call, Status status)
+    {
+        last(side).store(status, std::memory_order_relaxed);
+        last_refused_.store(side, std::memory_order_relaxed);
+        if (status < 0) {
+            raise(call, detail::failure(call, status));
+        }
+    }
+
+    void check(const char* call, Status status) const
+    {
+        if (status != SPSC_OK) {
+            raise(call, detail::failure(call, status));
+        }
+    }
+
+    [[noreturn, gnu::cold, gnu::noinline]] void raise(const char* call, Failure failure) const
+    {
+        throw Error(std::string("SpscShm::") + call + " of ring \"" + name_ + "\"", failure);
+    }
+
+    std::atomic<Status>& last(Side side) noexcept
+    {
+        return side == Side::producer ? last_producer_ : last_consumer_;
+    }
+    const std::atomic<Status>& last(Side side) const noexcept
+    {
+        return side == Side::producer ? last_producer_ : last_consumer_;
+    }
+
+    void take_statuses(const SpscShm& other) noexcept
+    {
+        constexpr auto relaxed = std::memory_order_relaxed;
+        last_producer_.store(other.last_producer_.load(relaxed), relaxed);
+        last_consumer_.store(other.last_consumer_.load(relaxed), relaxed);
+        last_refused_.store(other.last_refused_.load(relaxed), relaxed);
+    }
+
+    Ring ring_;
+    std::string name_;
+    std::atomic<Status> last_producer_{ SPSC_OK };
+    std::atomic<Status> last_consumer_{ SPSC_OK };
+    std::atomic<Side> last_refused_{ Side::consumer };
+};
+
+} // namespace spsc
+
+#endif /* SPSC_SHM_BARRETENBERG_HPP */

@@ -1,0 +1,2 @@
+#include "spsc_shm_barretenberg.hpp"
+#include "spsc_shm_barretenberg.hpp"
