@@ -1,7 +1,7 @@
-# The Go package: format, vet, tests under the race detector, each benchmark briefly, and a build
-# against an installed library.
+# The Go package: format, vet, staticcheck, tests under the race detector, each benchmark briefly,
+# the oldest Go that go.mod names, and a build against an installed library.
 source .ci/need.sh
-need_package go golang-go
+need_go
 need_package pkg-config pkg-config
 need_package readelf binutils
 
@@ -10,17 +10,22 @@ cd bindings/go
 unformatted=$(gofmt -l .)
 [[ -z $unformatted ]] || { echo "not gofmt's format: $unformatted" >&2; exit 1; }
 go vet ./...
+go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 # -count=1: Go does not see that the library it links has changed, and would show an old result.
 # Allocations are counted without the race detector, too, as nobody ships with it.
 go test -count=1 -race ./...
-go test -count=1 -run Allocate -bench . -benchtime 2000x .
+go test -count=1 -run Allocate -bench . -benchtime 2000x ./spscshm
+
+oldest=go$(sed -n 's/^go //p' go.mod).13
+GOTOOLCHAIN=$oldest go version | grep -F "$oldest"
+GOTOOLCHAIN=$oldest go test -count=1 ./...
 
 # What an installed library looks like, for the build tag.
 prefix=$(mktemp -d)
 trap 'rm -rf "$prefix"' EXIT
 mkdir -p "$prefix/include" "$prefix/lib"
-cp ../../include/spsc_shm.h "$prefix/include/"
+cp ../../include/spsc_shm*.h "$prefix/include/"
 cp ../../target/release/libspsc_shm.so "$prefix/lib/libspsc_shm.so.0"
 ln -s libspsc_shm.so.0 "$prefix/lib/libspsc_shm.so"
 cat >"$prefix/lib/spsc_shm.pc" <<END
@@ -31,6 +36,6 @@ Cflags: -I$prefix/include
 Libs: -L$prefix/lib -lspsc_shm
 END
 export PKG_CONFIG_PATH="$prefix/lib" LD_LIBRARY_PATH="$prefix/lib"
-go test -c -tags spscshm_pkgconfig -o "$prefix/test" .
+go test -c -tags spscshm_pkgconfig -o "$prefix/test" ./spscshm
 readelf -d "$prefix/test" | grep -F 'Shared library: [libspsc_shm.so.0]'
 "$prefix/test" -test.run Example

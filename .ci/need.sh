@@ -24,3 +24,19 @@ install_package() {
     fi
     DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }
+
+# need_go: Go from 1.21 on, which itself fetches what a module asks for. An older one, as Debian 12
+# has it, fetches a newer toolchain, which is a module like any other.
+need_go() {
+    need_package go golang-go
+    local least=go1.21 version directory
+    version=$(go env GOVERSION)
+    [[ $(printf '%s\n' "$least" "$version" | sort -V | head -1) == "$least" ]] && return
+    version=v0.0.1-go1.24.9.linux-$(go env GOARCH)
+    directory=$(cd / && go mod download -json "golang.org/toolchain@$version" |
+        sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+    # A module's files are not executable.
+    chmod +x "$directory"/bin/* "$directory"/pkg/tool/*/*
+    export PATH="$directory/bin:$PATH"
+    go version
+}

@@ -5,6 +5,7 @@ package stream
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	spscshm "github.com/spsc-shm/spsc-shm/bindings/go"
+	"github.com/spsc-shm/spsc-shm/bindings/go/spscshm"
 )
 
 const (
@@ -59,7 +60,9 @@ func ParseJob(args []string) (Job, error) {
 }
 
 func (j Job) connect() (*spscshm.Ring, error) {
-	return spscshm.ConnectTimeout(j.Name, 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return spscshm.Connect(ctx, j.Name)
 }
 
 // Produce sends the stream.
@@ -69,15 +72,16 @@ func (j Job) Produce() error {
 		return err
 	}
 	defer ring.Close()
+	producer := ring.Producer()
 	messages := newMessages(j.Seed)
 	for i := uint64(0); i < j.Count; i++ {
 		message := messages.next()
-		space, err := ring.Claim(len(message), spscshm.Forever)
+		space, err := producer.Claim(len(message), spscshm.Forever)
 		if err != nil {
 			return fmt.Errorf("message %d: %w", i, err)
 		}
 		copy(space, message)
-		if err := ring.Publish(len(message)); err != nil {
+		if err := producer.Publish(len(message)); err != nil {
 			return fmt.Errorf("message %d: %w", i, err)
 		}
 	}
@@ -94,24 +98,25 @@ func (j Job) Consume() error {
 		return err
 	}
 	defer ring.Close()
+	consumer := ring.Consumer()
 	messages := newMessages(j.Seed)
 	for i := uint64(0); i < j.Count; i++ {
-		if err := receive(ring, messages.next()); err != nil {
+		if err := receive(consumer, messages.next()); err != nil {
 			return fmt.Errorf("message %d: %w", i, err)
 		}
 	}
-	end := spscshm.ErrClosed
+	end := spscshm.ErrPeerClosed
 	if j.End == EndKill {
 		end = spscshm.ErrPeerDead
 	}
-	if _, err := ring.Peek(1, spscshm.Forever); !errors.Is(err, end) {
+	if _, err := consumer.Peek(1, spscshm.Forever); !errors.Is(err, end) {
 		return fmt.Errorf("after the last message: not %q but %v", end, err)
 	}
 	return nil
 }
 
-func receive(ring *spscshm.Ring, expected []byte) error {
-	data, err := ring.Peek(header, spscshm.Forever)
+func receive(consumer *spscshm.Consumer, expected []byte) error {
+	data, err := consumer.Peek(header, spscshm.Forever)
 	if err != nil {
 		return err
 	}
@@ -120,7 +125,7 @@ func receive(ring *spscshm.Ring, expected []byte) error {
 	if length > maxPayload {
 		return fmt.Errorf("a length of %d", length)
 	}
-	if data, err = ring.Peek(header+int(length), spscshm.Forever); err != nil {
+	if data, err = consumer.Peek(header+int(length), spscshm.Forever); err != nil {
 		return err
 	}
 	if checksum != sum(data[header:]) {
@@ -129,7 +134,7 @@ func receive(ring *spscshm.Ring, expected []byte) error {
 	if !bytes.Equal(data, expected) {
 		return errors.New("not the message that the seed says")
 	}
-	return ring.Release(len(data))
+	return consumer.Release(len(data))
 }
 
 // messages makes the stream's messages, one after the other.

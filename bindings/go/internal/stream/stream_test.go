@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	spscshm "github.com/spsc-shm/spsc-shm/bindings/go"
+	"github.com/spsc-shm/spsc-shm/bindings/go/spscshm"
 )
 
 // build makes the two programs and gives their directory.

@@ -14,7 +14,7 @@ type options struct {
 	spin  uint64
 }
 
-// Option is a choice in the making of a named ring.
+// Option is a choice in the making of a ring.
 type Option func(*options)
 
 func choose(chosen []Option) *options {
@@ -25,7 +25,7 @@ func choose(chosen []Option) *options {
 	return o
 }
 
-// WithMode sets the permission bits, less the process's umask. The default is 0600.
+// WithMode sets the permission bits of a named ring, less the process's umask. The default is 0600.
 func WithMode(mode fs.FileMode) Option {
 	return func(o *options) { o.mode = uint32(mode) }
 }
@@ -44,8 +44,7 @@ func WithPrefault() Option {
 
 // WithSpin sets the longest spin before a wait sleeps, on both sides of the ring: 0 for none, at
 // most 100 ms. Without it, or with a negative one, the library learns what pays. A spin holds a
-// whole processor, and a call with a context, or with a long timeout, spins anew whenever it has
-// looked whether it is cancelled or the handle closed.
+// whole processor.
 func WithSpin(spin time.Duration) Option {
 	return func(o *options) {
 		o.spin = C.SPSC_SPIN_ADAPTIVE

@@ -3,7 +3,9 @@ package spscshm
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"sync"
@@ -16,10 +18,10 @@ import (
 const streamed = 50_000
 
 // produceNumbers publishes the numbers below streamed, in messages of one to seven.
-func produceNumbers(r *Ring, each func()) error {
+func produceNumbers(p *Producer, each func()) error {
 	for next := uint64(0); next < streamed; {
 		count := min(1+next%7, streamed-next)
-		space, err := r.Claim(int(8*count), patience)
+		space, err := p.Claim(int(8*count), patience)
 		if err != nil {
 			return fmt.Errorf("at %d: %w", next, err)
 		}
@@ -27,7 +29,7 @@ func produceNumbers(r *Ring, each func()) error {
 			binary.LittleEndian.PutUint64(space, next)
 			next++
 		}
-		if err := r.Publish(int(8 * count)); err != nil {
+		if err := p.Publish(int(8 * count)); err != nil {
 			return err
 		}
 		each()
@@ -35,9 +37,9 @@ func produceNumbers(r *Ring, each func()) error {
 	return nil
 }
 
-func consumeNumbers(r *Ring, each func()) error {
+func consumeNumbers(c *Consumer, each func()) error {
 	for next := uint64(0); next < streamed; {
-		data, err := r.PeekSome(8, patience)
+		data, err := c.PeekSome(8, patience)
 		if err != nil {
 			return fmt.Errorf("at %d: %w", next, err)
 		}
@@ -48,7 +50,7 @@ func consumeNumbers(r *Ring, each func()) error {
 			}
 			next++
 		}
-		if err := r.Release(whole); err != nil {
+		if err := c.Release(whole); err != nil {
 			return err
 		}
 		each()
@@ -58,9 +60,9 @@ func consumeNumbers(r *Ring, each func()) error {
 
 func streamNumbers(t *testing.T, each func()) {
 	t.Helper()
-	r := anonymous(t, 1)
-	produced := later(t, func() error { return produceNumbers(r, each) })
-	ok(t, consumeNumbers(r, each))
+	_, p, c := anonymous(t, 1)
+	produced := later(t, func() error { return produceNumbers(p, each) })
+	ok(t, consumeNumbers(c, each))
 	ok(t, produced())
 }
 
@@ -82,22 +84,57 @@ func TestGoroutinesMayChangeThreads(t *testing.T) {
 // TestEachCallMayComeFromAnotherThread moves the call, not the goroutine: each message is produced
 // on a thread of its own.
 func TestEachCallMayComeFromAnotherThread(t *testing.T) {
-	r := anonymous(t, 1)
+	_, p, c := anonymous(t, 1)
 	for i := 0; i < 200; i++ {
 		message := fmt.Sprint("message ", i)
 		sent := later(t, func() error {
 			// Never unlocked, so that the thread ends with the goroutine.
 			runtime.LockOSThread()
-			space, err := r.Claim(len(message), patience)
+			space, err := p.Claim(len(message), patience)
 			if err != nil {
 				return err
 			}
 			copy(space, message)
-			return r.Publish(len(message))
+			return p.Publish(len(message))
 		})
-		receive(t, r, message)
+		receive(t, c, message)
 		ok(t, sent())
 	}
+}
+
+// Goroutines that share an end, which they must not, are told so, and break nothing: as many bytes
+// arrive as were accepted.
+func TestGoroutinesThatShareAnEndBreakNothing(t *testing.T) {
+	_, p, c := anonymous(t, 1)
+	var accepted, refused atomic.Int64
+	var writers sync.WaitGroup
+	for i := 0; i < 4; i++ {
+		writers.Add(1)
+		go func() {
+			defer writers.Done()
+			message := bytes.Repeat([]byte{'x'}, 1000)
+			for j := 0; j < 5000; j++ {
+				n, err := p.Write(message)
+				accepted.Add(int64(n))
+				if errors.Is(err, ErrConcurrentUse) {
+					refused.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	received := later(t, func() error {
+		text, err := io.ReadAll(c)
+		if int64(len(text)) != accepted.Load() || bytes.Count(text, []byte{'x'}) != len(text) {
+			return fmt.Errorf("%d bytes of %d", len(text), accepted.Load())
+		}
+		return err
+	})
+	writers.Wait()
+	ok(t, p.Close())
+	ok(t, received())
+	t.Logf("%d writes of 20000 were refused", refused.Load())
 }
 
 func TestStreamingUnderGarbageCollection(t *testing.T) {
@@ -127,19 +164,18 @@ func TestStreamingUnderGarbageCollection(t *testing.T) {
 // TestAWaitSurvivesAStormOfPreemptions sends to every thread the signal by which the runtime
 // preempts goroutines.
 func TestAWaitSurvivesAStormOfPreemptions(t *testing.T) {
-	r := anonymous(t, 1)
-	waits := []func() error{
-		later(t, func() error { return r.WaitForData(1, Forever) }),
-		later(t, func() error {
-			start := time.Now()
-			err := anonymous(t, 1).WaitForData(1, 10*soon)
-			if took := time.Since(start); took < 10*soon {
-				return fmt.Errorf("a wait of %v took %v", 10*soon, took)
-			}
-			return err
-		}),
-	}
-	parked(t, r, consumer)
+	r, p, c := anonymous(t, 1)
+	_, _, idle := anonymous(t, 1)
+	data := later(t, func() error { return c.WaitForData(1, Forever) })
+	nothing := later(t, func() error {
+		start := time.Now()
+		err := idle.WaitForData(1, 10*soon)
+		if took := time.Since(start); took < 10*soon {
+			return fmt.Errorf("a wait of %v took %v", 10*soon, took)
+		}
+		return err
+	})
+	asleep(t, r, consumer)
 	for start := time.Now(); time.Since(start) < 5*soon; {
 		threads, err := os.ReadDir("/proc/self/task")
 		ok(t, err)
@@ -149,43 +185,43 @@ func TestAWaitSurvivesAStormOfPreemptions(t *testing.T) {
 			_, _, _ = syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(os.Getpid()), uintptr(id), uintptr(syscall.SIGURG))
 		}
 	}
-	is(t, waits[1](), ErrTimeout)
-	send(t, r, "x")
-	ok(t, waits[0]())
+	is(t, nothing(), ErrTimeout)
+	send(t, p, "x")
+	ok(t, data())
 }
 
-// TestARingOrdersOrdinaryMemory is for the race detector, to which every call into C is an act of
-// synchronisation: what is written before a publish may be read after the peek that finds it, and
-// so back.
+// TestARingOrdersOrdinaryMemory is for the race detector: what is written before a publish may be
+// read after the peek that finds it, and so back. On one handle and on two.
 func TestARingOrdersOrdinaryMemory(t *testing.T) {
-	r := anonymous(t, 1)
+	_, p, c := anonymous(t, 1)
+	orders(t, p, c)
+	p, c = apart(t, 1)
+	orders(t, p, c)
+}
+
+func orders(t *testing.T, p *Producer, c *Consumer) {
+	t.Helper()
+	all := p.Ring().Capacity()
 	var shared bytes.Buffer
 	sent := later(t, func() error {
-		for i := 0; i < 100; i++ {
-			// All of the ring: the next turn waits for the consumer's release.
-			if _, err := r.Claim(r.Capacity(), patience); err != nil {
+		for i := 0; i < 1000; i++ {
+			// All of the ring: the next turn needs the consumer's release.
+			if _, err := p.Claim(all, patience); err != nil {
 				return err
 			}
 			shared.WriteString("x")
-			if err := r.Publish(r.Capacity()); err != nil {
+			if err := p.Publish(all); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	for i := 0; i < 100; i++ {
-		_, err := r.Peek(r.Capacity(), patience)
+	for i := 0; i < 1000; i++ {
+		_, err := c.Peek(all, patience)
 		ok(t, err)
 		equal(t, shared.String(), "x")
 		shared.Reset()
-		ok(t, r.Release(r.Capacity()))
+		ok(t, c.Release(all))
 	}
 	ok(t, sent())
-}
-
-func min(a, b uint64) uint64 {
-	if a < b {
-		return a
-	}
-	return b
 }

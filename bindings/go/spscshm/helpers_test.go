@@ -28,7 +28,7 @@ func uniqueName(t testing.TB) string {
 	return name
 }
 
-// openedRing is for the result of a function that opens a ring: openedRing(t)(Connect(name)).
+// openedRing is for the result of a function that opens a ring: openedRing(t)(Open(name)).
 func openedRing(t testing.TB) func(*Ring, error) *Ring {
 	return func(r *Ring, err error) *Ring {
 		t.Helper()
@@ -38,15 +38,28 @@ func openedRing(t testing.TB) func(*Ring, error) *Ring {
 	}
 }
 
-func anonymous(t testing.TB, minCapacity int) *Ring {
+// anonymous gives a ring without a name, and its two ends.
+func anonymous(t testing.TB, minCapacity int, options ...Option) (*Ring, *Producer, *Consumer) {
 	t.Helper()
-	return openedRing(t)(CreateAnonymous(minCapacity))
+	r := openedRing(t)(Anonymous(minCapacity, options...))
+	return r, r.Producer(), r.Consumer()
 }
 
 // another is a second handle on an anonymous ring.
 func another(t testing.TB, r *Ring) *Ring {
 	t.Helper()
-	return openedRing(t)(ConnectFD(r.FD()))
+	file, err := r.File()
+	ok(t, err)
+	defer file.Close()
+	return openedRing(t)(FromFile(file))
+}
+
+// apart gives two handles on one ring, as two processes have them: the producer of the one and the
+// consumer of the other.
+func apart(t testing.TB, minCapacity int) (*Producer, *Consumer) {
+	t.Helper()
+	r, p, _ := anonymous(t, minCapacity)
+	return p, another(t, r).Consumer()
 }
 
 func named(t testing.TB, minCapacity int, options ...Option) *Ring {
@@ -84,43 +97,46 @@ func equal[T comparable](t testing.TB, got, expected T) {
 }
 
 // send publishes s as one message.
-func send(t testing.TB, r *Ring, s string) {
+func send(t testing.TB, p *Producer, s string) {
 	t.Helper()
-	space, err := r.Claim(len(s), patience)
+	space, err := p.Claim(len(s), patience)
 	ok(t, err)
 	copy(space, s)
-	ok(t, r.Publish(len(s)))
+	ok(t, p.Publish(len(s)))
 }
 
 // receive takes as many bytes as s has, and compares.
-func receive(t testing.TB, r *Ring, s string) {
+func receive(t testing.TB, c *Consumer, s string) {
 	t.Helper()
-	data, err := r.Peek(len(s), patience)
+	data, err := c.Peek(len(s), patience)
 	ok(t, err)
 	equal(t, string(data), s)
-	ok(t, r.Release(len(s)))
+	ok(t, c.Release(len(s)))
 }
 
 // fill publishes as many bytes as are free.
-func fill(t testing.TB, r *Ring) {
+func fill(t testing.TB, p *Producer) {
 	t.Helper()
-	space, err := r.ClaimSome(0, 0)
+	space, err := p.ClaimSome(0, 0)
 	ok(t, err)
-	ok(t, r.Publish(len(space)))
+	ok(t, p.Publish(len(space)))
 }
 
-// parked waits until the consumer, or the producer, of r sleeps.
-func parked(t testing.TB, r *Ring, role func(Stats) RoleStats) {
+func statsOf(t testing.TB, r *Ring) Stats {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		stats, err := r.Stats()
-		ok(t, err)
-		if role(stats).Parked {
-			return
-		}
+	stats, err := r.Stats()
+	ok(t, err)
+	return stats
+}
+
+// asleep waits until the consumer, or the producer, of r sleeps.
+func asleep(t testing.TB, r *Ring, role func(Stats) RoleStats) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !role(statsOf(t, r)).Parked; {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody sleeps")
 		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

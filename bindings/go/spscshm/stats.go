@@ -8,8 +8,8 @@ import "fmt"
 // Stats is what can be seen of a ring from outside, at one moment or nearly so.
 type Stats struct {
 	Capacity  uint64 // bytes that the ring holds at most
-	Head      uint64 // bytes ever published, modulo 2^64
-	Tail      uint64 // bytes ever released, modulo 2^64
+	Published uint64 // bytes ever published, modulo 2^64
+	Released  uint64 // bytes ever released, modulo 2^64
 	Available uint64 // bytes published and not yet released
 	Producer  RoleStats
 	Consumer  RoleStats
@@ -25,7 +25,7 @@ type RoleStats struct {
 	// Of this handle in this role.
 	Parks         uint64 // times that it went to sleep
 	Wakes         uint64 // times that it woke the other side
-	Interruptions uint64 // waits that WakeupAll ended
+	Interruptions uint64 // waits that WakeupAll, a context or Close ended
 }
 
 // RoleState says who has a role.

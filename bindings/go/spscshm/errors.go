@@ -5,7 +5,9 @@ import "C"
 
 import (
 	"errors"
+	"io"
 	"io/fs"
+	"net"
 	"os"
 	"syscall"
 )
@@ -18,12 +20,14 @@ type Status int32
 const (
 	// ErrTimeout: the time ran out first. Also matches os.ErrDeadlineExceeded.
 	ErrTimeout Status = C.SPSC_TIMEOUT
-	// ErrInterrupted: somebody called WakeupAll.
+	// ErrInterrupted: somebody called Ring.WakeupAll.
 	ErrInterrupted Status = C.SPSC_INTERRUPTED
-	// ErrClosed: the other side closed its handle, and what is asked for can't come until a new
-	// peer attaches. Ring.Read gives io.EOF in its place.
-	ErrClosed Status = C.SPSC_CLOSED
-	// ErrPeerDead: the other side's process died without closing.
+	// ErrPeerClosed: the other side closed its end, and what is asked for can't come until a new
+	// peer attaches. From a Consumer it matches io.EOF, from a Producer syscall.EPIPE;
+	// Consumer.Read gives io.EOF itself.
+	ErrPeerClosed Status = C.SPSC_CLOSED
+	// ErrPeerDead: the other side's process died without closing. From a Consumer it matches
+	// io.ErrUnexpectedEOF, from a Producer syscall.EPIPE.
 	ErrPeerDead Status = C.SPSC_PEER_DEAD
 )
 
@@ -67,10 +71,13 @@ const (
 
 // Errors of this package's own.
 var (
-	// ErrHandleClosed: Close was called on this handle. Also matches os.ErrClosed.
-	ErrHandleClosed error = handleClosed{}
-	// ErrConcurrentUse: another goroutine is in a call on the same side of this handle.
-	ErrConcurrentUse = errors.New("another goroutine is in a call on this side of the handle")
+	// ErrClosed: this ring, or this end of it, was closed here. Also matches net.ErrClosed and
+	// os.ErrClosed. What the other side's closing gives is ErrPeerClosed.
+	ErrClosed error = errClosed{}
+	// ErrConcurrentUse: another goroutine is in a call on the same end.
+	ErrConcurrentUse = errors.New("another goroutine is in a call on this end of the ring")
+	// ErrInUse: the ring is closed, but for its memory, as a claim or a peek is not finished.
+	ErrInUse = errors.New("a claim or a peek is not finished, so that the memory stays")
 )
 
 const (
@@ -99,23 +106,26 @@ func (s Status) Is(target error) bool {
 	return false
 }
 
-type handleClosed struct{}
+type errClosed struct{}
 
-func (handleClosed) Error() string { return "this handle is closed" }
+func (errClosed) Error() string { return "closed" }
 
-func (handleClosed) Is(target error) bool { return target == fs.ErrClosed }
+func (errClosed) Is(target error) bool { return target == net.ErrClosed || target == os.ErrClosed }
 
-// Error is what every call that fails returns. Ask for the reason with [errors.Is], and for the
-// number that the operating system gave, where it did, with [errors.As] and a [syscall.Errno].
+// Error is what a call that fails returns, but for what a context or an io function's partner gives.
+// Ask for the reason with [errors.Is], and for the number that the operating system gave, where it
+// did, with [errors.As] and a [syscall.Errno].
 type Error struct {
 	// Op is the call, as in "claim".
 	Op string
 	// Name is the ring's name; empty for an anonymous ring.
 	Name string
-	// Err is a Status, ErrHandleClosed or ErrConcurrentUse.
+	// Err is a Status, ErrClosed, ErrConcurrentUse or ErrInUse.
 	Err error
 	// Errno is the operating system's error number, or 0.
 	Errno syscall.Errno
+	// side is the end that was called, if one was.
+	side side
 }
 
 // Error names the call, the ring and the reason.
@@ -134,9 +144,19 @@ func (e *Error) Error() string {
 // Unwrap gives the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports whether target is the operating system's error number, or stands for it.
+// Is reports whether target is the operating system's error number, or stands for it, or is what
+// the standard library says of a stream that ended so.
 func (e *Error) Is(target error) bool {
-	return e.Errno != 0 && (target == e.Errno || e.Errno.Is(target))
+	switch {
+	case e.Errno != 0:
+		return target == e.Errno || e.Errno.Is(target)
+	case e.side == producing:
+		return target == syscall.EPIPE && (e.Err == ErrPeerClosed || e.Err == ErrPeerDead)
+	case e.side == consuming:
+		return target == io.EOF && e.Err == ErrPeerClosed ||
+			target == io.ErrUnexpectedEOF && e.Err == ErrPeerDead
+	}
+	return false
 }
 
 // As gives the operating system's error number to a *syscall.Errno.

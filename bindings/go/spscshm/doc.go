@@ -1,0 +1,49 @@
+// Package spscshm sends bytes from one process to another through a lock-free single-producer
+// single-consumer ring in shared memory. While both sides are busy, a message of 64 bytes costs some
+// tens of nanoseconds, no call into C, and no system call. The other process may be written in any
+// language that the library speaks.
+//
+// # A ring and its two ends
+//
+// [Create], [Anonymous], [Open], [Connect] and [FromFile] give a [Ring], which is one process's
+// handle. Its [Producer] writes and its [Consumer] reads; mostly a process uses one of them. The
+// ring is a stream of bytes: sizes on the two sides need not match.
+//
+// A Producer is an [io.Writer], a Consumer an [io.Reader]. Write and Read copy. [io.Copy] hands the
+// shared memory itself to the other reader or writer for the time of a call.
+//
+// # Claims and peeks
+//
+// To spare the copy, the producer claims free bytes, writes them where they lie, and publishes them;
+// the consumer peeks at bytes, reads them where they lie, and releases them. What a claim or a peek
+// returns is contiguous at any position and of any size up to the capacity.
+//
+// The slice lies in the shared memory, which the garbage collector does not know. It is valid until
+// its bytes are published or released, and no longer than its function says. Until then no Close, in
+// whatever goroutine, takes the memory away. Afterwards the slice must not be used: its bytes are
+// the other process's, and once the ring is closed its addresses may be anybody's.
+//
+// # Waiting
+//
+// A timeout of 0 does not wait, [Forever] has no limit. Cancelling a context ends its wait at once,
+// and the other side does not notice; so does Close, of the end or of the ring. A wait also ends
+// with [ErrPeerClosed] when the other side closed, with [ErrPeerDead] when its process died, and
+// with [ErrInterrupted] when somebody called [Ring.WakeupAll]. These come only where a call would
+// have to wait: what was published can always be read, and free space can always be filled.
+//
+// A call that waits holds an operating-system thread meanwhile, as any call into C does.
+//
+// # Cost
+//
+// Claim, Publish, Peek, Release, Write and Read are Go from end to end, and call into C only to wait
+// or to wake the other side. They don't allocate. What allocates is opening a ring, ReadFrom, a wait
+// with a context that takes longer than some 50 µs, and an error other than a timeout, an
+// interruption, and the end of the other side. (Go 1.26 is meant; older releases may allocate a few
+// bytes for any call into C.)
+//
+// # Linking
+//
+// By default the package links the static library of the source tree that it lies in, as `cargo
+// build --release` leaves it. With the build tag spscshm_pkgconfig it links the installed library
+// that pkg-config finds as spsc_shm.
+package spscshm
