@@ -263,14 +263,7 @@ impl Waiter {
             return false;
         }
         self.pace.begin(cursor.position, need);
-        for _ in 0..BRIEF {
-            S::await_data(cursor.here());
-            if cursor.sees::<S>(control, need) {
-                return true;
-            }
-            std::hint::spin_loop();
-        }
-        false
+        cursor.watch::<S>(control, need, BRIEF)
     }
 
     /// Waits until the bytes are there. The cursor has just been looked at, and they were not.
