@@ -205,14 +205,21 @@ impl Cursor {
     }
 
     /// Looks at the other side up to `looks` times, until there is room for `need` bytes, at most
-    /// the window. Nothing stands between the look that sees it and the return: a waiter's way out
+    /// the window: gives the number of looks that were in vain. With `apart`, they stand twice as
+    /// far apart. Nothing stands between the look that sees it and the return: a waiter's way out
     /// of a wait is the other side's way to its answer.
     #[inline(always)]
-    pub(crate) fn watch<S: Side>(&mut self, control: &Control, need: u64, looks: u32) -> bool {
+    pub(crate) fn watch<S: Side>(
+        &mut self,
+        control: &Control,
+        need: u64,
+        looks: u32,
+        apart: bool,
+    ) -> Option<u32> {
         let (position, window, here) = (self.position, self.window, self.here());
         let mut counter = std::ptr::from_ref(S::other(control));
         let mut zero = 0;
-        for _ in 0..looks {
+        for look in 0..looks {
             S::await_data(here.wrapping_add(zero));
             counter = counter.wrapping_byte_add(zero);
             // SAFETY: `zero` is 0, so this is the counter in the control block.
@@ -221,14 +228,17 @@ impl Cursor {
             if need <= room {
                 // If implausible, the slow path decides.
                 if room > window {
-                    return false;
+                    return None;
                 }
                 self.limit = limit;
-                return true;
+                return Some(look);
             }
             zero = cpu::zero_after(limit);
+            if apart {
+                zero = cpu::zero_after(zero as u64);
+            }
         }
-        false
+        None
     }
 
     /// Whether a look at the other side shows room for `min` bytes, in a side that has its role.

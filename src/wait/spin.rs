@@ -12,6 +12,10 @@ const FLOOR_NS: u64 = 2_000;
 const LIMIT_NS: u64 = 100_000_000;
 /// Looks, some 25 ns apart, before the first look at the clock.
 pub(crate) const BRIEF: u32 = 128;
+/// So many looks, some 300 ns, tell a CPU that is far, or an answer that takes its time: the next
+/// wait looks half as often. Each look takes the data's cache line from its writer, and the further
+/// it has to go, the fewer looks are worth it.
+pub(crate) const FAR: u32 = 12;
 /// What they and the pauses before them may take at most: some microseconds, and more only where
 /// every look is a cache miss.
 pub(crate) const BRIEF_NS: u64 = 100_000;
