@@ -5,6 +5,7 @@
 use crate::Options;
 use crate::process::{Shared, await_that};
 use crate::ring::*;
+use crate::rng::Rng;
 use crate::trace::{Stop, Tracee, checkpoint};
 use spsc_shm::ffi::{SPSC_REPLACE_STALE, spsc_options};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
@@ -29,7 +30,7 @@ struct Made {
     inode: AtomicU64,
 }
 
-pub fn run(_: &Options) {
+pub fn run(options: &Options) {
     use Interference::*;
     for interference in [Unlink, UnlinkAndCreate, UnlinkAndReplace] {
         // So many system calls in a row: what comes back after an exchange may again be new.
@@ -47,6 +48,13 @@ pub fn run(_: &Options) {
         calls += 1;
     }
     println!("replacing: dies at each of {calls} system calls");
+
+    let (pairs, seed) = (options.get("pairs", 500), options.get("seed", 1));
+    let mut rng = Rng::new(seed);
+    for _ in 0..pairs {
+        two_at_a_time(calls, &mut rng);
+    }
+    println!("replacing: {pairs} pairs at a time, seed {seed}");
 }
 
 fn replacing() -> spsc_options {
@@ -162,4 +170,33 @@ fn death_at(call: u64) -> bool {
     Name::remove_temporary(pid);
     assert!(name.left_beside().is_empty(), "call {call}: left {:?}", name.left_beside());
     true
+}
+
+/// Two processes have each locked a stale ring, one after the other, when the name passes to a ring
+/// in use; from there on they take turns at random.
+fn two_at_a_time(calls: u64, rng: &mut Rng) {
+    let name = Name::unique();
+    let made = [(); 2].map(|()| Shared::<Made>::new());
+    // The exchange is among the last steps.
+    let mut steps = || calls.saturating_sub(18) + rng.below(12);
+    let mut both = made.each_ref().map(|made| {
+        name.unlink();
+        make_stale(&name);
+        let mut tracee = replacer(&name, made);
+        let steps = 2 * steps();
+        let goes_on = (0..steps).all(|_| tracee.run_to_syscall() == Stop::Syscall);
+        (tracee, goes_on)
+    });
+    name.unlink();
+    let newest = Ring::create(&name, CAPACITY, &options(|_| ())).unwrap();
+    while both.iter().any(|(_, goes_on)| *goes_on) {
+        let (tracee, goes_on) = &mut both[rng.below(2) as usize];
+        for _ in 0..2 * (1 + rng.below(6)) {
+            *goes_on = *goes_on && tracee.run_to_syscall() == Stop::Syscall;
+        }
+    }
+    let statuses = made.each_ref().map(|made| made.status.load(SeqCst));
+    assert_eq!(name.inode(), Some(newest.inode()), "two at a time: statuses {statuses:?}");
+    drop(Ring::connect(&name).unwrap());
+    assert!(name.left_beside().is_empty(), "left {:?}", name.left_beside());
 }
