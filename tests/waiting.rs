@@ -475,3 +475,17 @@ fn a_long_spin_ends_when_the_other_side_closes() {
     assert_eq!(ended.0, Status::Closed);
     assert!(ended.1 < spin, "the close was seen after {:?}", ended.1);
 }
+
+#[test]
+fn a_wait_for_a_peer_that_has_closed_looks_before_it_prepares_to_sleep() {
+    let _watchdog = watchdog();
+    let (producer, mut consumer) = Options::new().spin(Spin::Never).anonymous(1).unwrap().split();
+    let ring = consumer.ring().clone();
+    let mut producer = producer;
+    producer.claim(1, NOW).unwrap().publish_all();
+    drop(producer);
+    for _ in 0..100 {
+        assert_eq!(status(consumer.peek(2, None)), Status::Closed);
+    }
+    assert_eq!(ring.stats().consumer.parks, 0);
+}
