@@ -71,6 +71,24 @@
 #define SPSC_WAIT_FRESH 2
 
 /**
+ * The most items of one spsc_wait_any.
+ */
+#define SPSC_WAIT_ANY_MAX 127
+
+/**
+ * Added to the side of an spsc_wait_item: SPSC_WAIT_NEXT_PEER for this item. A peer that closed or
+ * died does not decide it: the item stays SPSC_TIMEOUT until its successor has published or
+ * released enough.
+ */
+#define SPSC_ITEM_NEXT_PEER 256
+
+/**
+ * Added to the side of an spsc_wait_item: SPSC_WAIT_FRESH for this item. Interrupts from before the
+ * call do not end it.
+ */
+#define SPSC_ITEM_FRESH 512
+
+/**
  * How a call ended. 0 is success; positive values are outcomes of a wait, in which nothing is
  * wrong; negative values are errors. Numbers are append-only. Outputs are written only on
  * SPSC_OK. After a status other than SPSC_OK, errno holds the number of the error if it came from
@@ -321,6 +339,31 @@ typedef struct spsc_stats_t {
    */
   struct spsc_role_stats consumer;
 } spsc_stats_t;
+
+/**
+ * One side of one ring, to be waited for together with others.
+ */
+typedef struct spsc_wait_item {
+  /**
+   * The ring. NULL makes the item's status SPSC_ERR_INVALID_ARGUMENT.
+   */
+  struct spsc_ring *ring;
+  /**
+   * SPSC_PRODUCER waits for need free bytes, SPSC_CONSUMER for need bytes of data. With
+   * SPSC_ITEM_NEXT_PEER and SPSC_ITEM_FRESH added, if wanted; anything else makes the item's status
+   * SPSC_ERR_INVALID_ARGUMENT.
+   */
+  uint32_t side;
+  /**
+   * Set by spsc_wait_any: SPSC_OK if the bytes are there, SPSC_TIMEOUT if they are not yet, or what
+   * ends a wait for this item alone.
+   */
+  spsc_status status;
+  /**
+   * Bytes to wait for. 0 is there at once, more than the capacity SPSC_ERR_TOO_LARGE.
+   */
+  size_t need;
+} spsc_wait_item;
 
 /**
  * A position in the stream, and how far it may move: one side of a handle, for callers that claim,
@@ -772,6 +815,45 @@ const char *spsc_status_string(int32_t status);
  * Thread: any. Blocks: no.
  */
 uint32_t spsc_version(void);
+
+/**
+ * Waits until at least one item is decided, and says of every item how it stands.
+ *
+ * items: count of them. Only their status is written.
+ * count: 1 to SPSC_WAIT_ANY_MAX. More gives SPSC_ERR_TOO_LARGE, and 0 SPSC_ERR_INVALID_ARGUMENT, as a
+ * wait for nothing would not end.
+ * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
+ * out_ready: how many items are decided.
+ *
+ * An item is decided as soon as a wait for it alone would have returned, and its status is what
+ * that wait would have: SPSC_OK (its bytes are there), SPSC_CLOSED, SPSC_PEER_DEAD, or an error,
+ * also for what is wrong with the item itself. All others are SPSC_TIMEOUT. An item's error leaves no
+ * number in errno. An item that is closed, dead or in error stays so: leave it out of the next
+ * call, or the next call returns at once, too.
+ *
+ * SPSC_OK: at least one item is decided. All that are ready are reported, in whatever order they
+ * became so: serve each of them before the next call, and none is starved.
+ * SPSC_TIMEOUT: none is, and the time ran out.
+ * SPSC_INTERRUPTED: none is, and spsc_interrupt or spsc_wakeup_all was called for at least one
+ * item: its status is SPSC_INTERRUPTED, that of the others SPSC_TIMEOUT. As in a wait for one ring, a call
+ * that does not have to wait leaves the interrupt to the next that does.
+ * After an error of the call, no status is written.
+ *
+ * Takes each item's role, as a wait on that ring does, and claims and peeks nothing: what was
+ * claimed or peeked before stands. The same ring may be there with both sides, and the same side
+ * of it more than once. Each item's bytes are visible when its status is SPSC_OK.
+ *
+ * No system call is made while anything is ready, but for a look ten times a second whether the other
+ * sides are alive. One sleep is for all (futex_waitv). Where the kernel is older than 5.16 or a sandbox
+ * refuses that, a wait for more than one item looks at all every millisecond.
+ *
+ * Thread: that of every item's side. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_wait_any(struct spsc_wait_item *items,
+                          size_t count,
+                          uint64_t timeout_ns,
+                          size_t *out_ready);
 
 /**
  * One side's cursor, to claim and publish or to peek and release without a call: see spsc_cursor,

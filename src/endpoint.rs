@@ -7,6 +7,7 @@ use crate::role::{self, Locks};
 use crate::status::{Result, Status};
 use crate::sync::Ordering;
 use crate::sys::barrier;
+use crate::wait::any::Pending;
 use crate::wait::park;
 use crate::wait::{Monitor, Patience, Wait, Waiter};
 use std::marker::PhantomData;
@@ -195,15 +196,22 @@ impl<S: Side> Endpoint<S> {
         timeout_ns: u64,
         patience: Patience,
     ) -> Result<()> {
+        let Pending { mut wait, waiter } = self.pending(need, patience)?;
+        wait.cursor.look::<S>(wait.control)?;
+        if need <= wait.cursor.room() {
+            return Ok(());
+        }
+        waiter.wait(&mut wait, timeout_ns)
+    }
+
+    /// A wait for `need` bytes, with its role taken.
+    #[inline]
+    pub(crate) fn pending(&mut self, need: u64, patience: Patience) -> Result<Pending<'_, S>> {
         if need > self.cursor.mask + 1 {
             return Err(Status::TooLarge.into());
         }
         self.attach()?;
-        self.cursor.look::<S>(self.control())?;
-        if need <= self.cursor.room() {
-            return Ok(());
-        }
-        let mut wait = Wait::<S> {
+        let wait = Wait {
             control: self.control(),
             locks: self.locks(),
             monitor: self.monitor(),
@@ -212,7 +220,15 @@ impl<S: Side> Endpoint<S> {
             patience,
             side: PhantomData,
         };
-        self.waiter.wait(&mut wait, timeout_ns)
+        Ok(Pending { wait, waiter: &mut self.waiter })
+    }
+
+    /// Whether `need` bytes are there, by one look that also asks for the data to come along.
+    #[inline(always)]
+    pub(crate) fn glance(&mut self, need: u64) -> bool {
+        let control = self.control();
+        S::await_data(self.cursor.here());
+        self.cursor.has::<S>(control, need)
     }
 
     /// Hands the first `n` granted bytes to the other side; [`needs_wakeup`](Self::needs_wakeup) is

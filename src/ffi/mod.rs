@@ -18,6 +18,7 @@ mod producer;
 mod side;
 mod sized;
 mod types;
+mod wait_any;
 
 pub use crate::cursor::Cursor as spsc_cursor;
 pub use any::*;
@@ -26,3 +27,4 @@ pub use cursor::*;
 pub use lifecycle::*;
 pub use producer::*;
 pub use types::*;
+pub use wait_any::*;

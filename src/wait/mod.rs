@@ -68,6 +68,7 @@
 //! the side whatever it waits for. The sleeper looks at the word after its announcement, as it does
 //! at the counter: the fence and the heavy barrier are the two halves, as in *park*.
 
+pub(crate) mod any;
 pub(crate) mod pace;
 pub(crate) mod park;
 pub(crate) mod spin;
