@@ -86,8 +86,8 @@ impl Item for spsc_wait_item {
             fresh: self.side & SPSC_ITEM_FRESH != 0,
         };
         Ok(match self.end()? {
-            End::Producer(endpoint) => Member::Producer(endpoint.pending(need, patience)?),
-            End::Consumer(endpoint) => Member::Consumer(endpoint.pending(need, patience)?),
+            End::Producer(endpoint) => endpoint.pending(need, patience)?.into(),
+            End::Consumer(endpoint) => endpoint.pending(need, patience)?.into(),
         })
     }
 

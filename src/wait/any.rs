@@ -51,6 +51,18 @@ pub(crate) enum Member<'a> {
     Consumer(Pending<'a, Rx>),
 }
 
+impl<'a> From<Pending<'a, Tx>> for Member<'a> {
+    fn from(pending: Pending<'a, Tx>) -> Self {
+        Self::Producer(pending)
+    }
+}
+
+impl<'a> From<Pending<'a, Rx>> for Member<'a> {
+    fn from(pending: Pending<'a, Rx>) -> Self {
+        Self::Consumer(pending)
+    }
+}
+
 impl<'a> Member<'a> {
     fn awaited(&mut self) -> &mut (dyn Awaited + 'a) {
         match self {
