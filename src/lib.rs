@@ -25,6 +25,8 @@ mod handle;
 mod grant;
 #[cfg(not(loom))]
 mod ring;
+#[cfg(not(loom))]
+mod wait_set;
 #[cfg(all(feature = "capi", not(loom)))]
 pub mod ffi;
 
@@ -40,3 +42,5 @@ pub use options::{Options, Spin};
 #[cfg(not(loom))]
 pub use ring::{Consumer, Interrupter, Producer, Ring};
 pub use status::{Error, Result, Status};
+#[cfg(not(loom))]
+pub use wait_set::{End, Ready, WaitSet, Waitable};

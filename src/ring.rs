@@ -37,7 +37,7 @@ impl Options {
 }
 
 /// A time as `timeout_ns`; `None` and what does not fit are without limit.
-fn limit(timeout: Option<Duration>) -> u64 {
+pub(crate) fn limit(timeout: Option<Duration>) -> u64 {
     timeout.map_or(FOREVER, nanoseconds)
 }
 
@@ -184,7 +184,7 @@ pub struct Producer {
 
 impl Producer {
     #[inline(always)]
-    fn endpoint(&mut self) -> &mut Endpoint<Tx> {
+    pub(crate) fn endpoint(&mut self) -> &mut Endpoint<Tx> {
         // SAFETY: there is one producer of this handle, and it is borrowed mutably.
         unsafe { &mut *self.ring.handle.endpoint() }
     }
@@ -267,7 +267,7 @@ pub struct Consumer {
 
 impl Consumer {
     #[inline(always)]
-    fn endpoint(&mut self) -> &mut Endpoint<Rx> {
+    pub(crate) fn endpoint(&mut self) -> &mut Endpoint<Rx> {
         // SAFETY: there is one consumer of this handle, and it is borrowed mutably.
         unsafe { &mut *self.ring.handle.endpoint() }
     }
