@@ -7,7 +7,7 @@ use crate::role::{self, Locks};
 use crate::status::{Result, Status};
 use crate::sync::Ordering;
 use crate::sys::barrier;
-use crate::wait::any::Pending;
+use crate::wait::any::{Glance, Pending};
 use crate::wait::park;
 use crate::wait::{Monitor, Patience, Wait, Waiter};
 use std::marker::PhantomData;
@@ -235,12 +235,18 @@ impl<S: Side> Endpoint<S> {
         Ok(Pending { wait, waiter: &mut self.waiter })
     }
 
-    /// Whether `need` bytes are there, by one look that also asks for the data to come along.
+    /// Whether `need` bytes are there, by the counters alone. Contains nothing that could panic.
     #[inline(always)]
-    pub(crate) fn glance(&mut self, need: u64) -> bool {
+    pub(crate) fn glance(&mut self, need: u64) -> Glance {
         let control = self.control();
-        S::await_data(self.cursor.here());
-        self.cursor.has::<S>(control, need)
+        if self.cursor.has::<S>(control, need) {
+            Glance::Ready
+        } else if need > self.cursor.window {
+            // No role yet, or more than there is.
+            Glance::Doubt
+        } else {
+            Glance::NotYet
+        }
     }
 
     /// Hands the first `n` granted bytes to the other side; [`needs_wakeup`](Self::needs_wakeup) is

@@ -13,7 +13,7 @@ use crate::role::Locks;
 use crate::status::{Result, Status};
 use crate::sync::Ordering;
 use crate::sys::{self, Barriers};
-use crate::wait::any::{Item, Member, Pending, any};
+use crate::wait::any::{Glance, Item, Member, Pending, any};
 use crate::wait::{self, FOREVER, Monitor, Patience};
 use loom::cell::UnsafeCell;
 use loom::thread::{self, JoinHandle};
@@ -499,7 +499,7 @@ impl<S: Side> Item for Watched<'_, S>
 where
     for<'a> Member<'a>: From<Pending<'a, S>>,
 {
-    fn glance(&mut self) -> bool {
+    fn glance(&mut self) -> Glance {
         self.end.endpoint.glance(self.need)
     }
 

@@ -3,7 +3,7 @@
 use crate::ring::{Consumer, Producer, limit};
 use crate::status::{Result, Status};
 use crate::wait::Patience;
-use crate::wait::any::{self, Item, Member};
+use crate::wait::any::{self, Glance, Item, Member};
 use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ struct Slot<E> {
 
 impl<E: Waitable> Item for Slot<E> {
     #[inline]
-    fn glance(&mut self) -> bool {
+    fn glance(&mut self) -> Glance {
         let need = self.need as u64;
         match self.end.end() {
             End::Producer(end) => end.endpoint().glance(need),

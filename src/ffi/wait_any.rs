@@ -9,7 +9,7 @@ use crate::cursor::{Rx, Tx};
 use crate::endpoint::Endpoint;
 use crate::status::{Result, Status};
 use crate::wait::Patience;
-use crate::wait::any::{Item, Member, any};
+use crate::wait::any::{Glance, Item, Member, any};
 use static_assertions::const_assert_eq;
 use std::mem::MaybeUninit;
 
@@ -69,12 +69,12 @@ impl spsc_wait_item {
 
 impl Item for spsc_wait_item {
     #[inline]
-    fn glance(&mut self) -> bool {
+    fn glance(&mut self) -> Glance {
         let need = self.need as u64;
         match self.end() {
             Ok(End::Producer(endpoint)) => endpoint.glance(need),
             Ok(End::Consumer(endpoint)) => endpoint.glance(need),
-            Err(_) => false,
+            Err(_) => Glance::Doubt,
         }
     }
 

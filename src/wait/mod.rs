@@ -203,6 +203,8 @@ pub(crate) struct Waiter {
     seen_interrupts: u32,
     /// When to look next whether the other side is alive.
     next_liveness: u64,
+    /// When to look next at all items of which this side is the first, though one is ready.
+    next_round: u64,
     /// Whether it was dead at the last look.
     was_dead: bool,
     /// The only CPU that this side may run on, plus 1.
@@ -218,6 +220,7 @@ impl Waiter {
         Self {
             seen_interrupts: control.interrupts.load(Ordering::Relaxed),
             next_liveness: 0,
+            next_round: 0,
             was_dead: false,
             only_cpu: None,
             spinner: Spinner::new(spin_ns),

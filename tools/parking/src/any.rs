@@ -339,6 +339,10 @@ pub fn cost(wakes: &str) -> Outcome<()> {
     println!("rings | a message, ns: wait for one, for any | cold wake, ns: single, any, ratio");
     for rings in [1, 8, 64, 127] {
         let [one, any] = one_thread(rings)?;
+        if wakes == 0 {
+            println!("{rings:5} | {one:6.1} {any:8.1} |");
+            continue;
+        }
         // In turns, so that what else the machine does meets both.
         let mut samples = [Vec::new(), Vec::new()];
         for _ in 0..5 {
