@@ -1,3 +1,107 @@
+/*
+ * spsc_shm.h: a lock-free ring of bytes in shared memory, for one producer and one consumer, which
+ * may be in two processes and written in different languages.
+ *
+ * This overview says how the parts belong together. Each function's own comment says the rest:
+ * units, errors, which thread may call it, whether it blocks, and how long a pointer stays valid.
+ *
+ * The life of a ring
+ *
+ *   One process makes the ring and the other opens it. Each then has a handle (spsc_ring).
+ *
+ *                 by a name                                   without a name
+ *     make        spsc_create, spsc_create_with               spsc_create_anonymous[_with]
+ *     hand over   the name                                    spsc_fd, by fork or a Unix socket
+ *     open        spsc_connect, spsc_connect_timeout          spsc_connect_fd
+ *     forget      spsc_unlink, once both have it open         -
+ *     close       spsc_close, in each process                 spsc_close, in each process
+ *
+ *   The capacity is rounded up to a power of two that is at least a page. All memory is reserved
+ *   when the ring is made, and goes with the last handle. A name stays until somebody removes it.
+ *   With SPSC_REPLACE_STALE a ring takes over the name of one that nobody uses any more.
+ *
+ * Writing and reading
+ *
+ *     producer                                        consumer
+ *     spsc_claim(ring, 64, timeout, &data)            spsc_peek(ring, 64, timeout, &data)
+ *     ... write 64 bytes at data ...                  ... read 64 bytes at data ...
+ *     spsc_publish(ring, 64)                          spsc_release(ring, 64)
+ *
+ *   The ring is a stream of bytes: what was published in pieces of 4 and 100 bytes may be peeked at
+ *   as 104, and the reverse. A claim or a peek is contiguous, wherever it lies and however large it
+ *   is, up to the whole capacity. Fewer bytes may be published than were claimed, and one claim may
+ *   be published in several steps; the same holds for peek and release. A new claim replaces the
+ *   old one. spsc_claim_some and spsc_peek_some give all that there is: one call for many messages.
+ *   The library copies nothing, and alignment is that of the position in the stream. After
+ *   non-temporal stores (movnti and the like) issue a store fence before you publish: they are not
+ *   ordered by the publish.
+ *
+ * Waiting
+ *
+ *   timeout_ns limits the whole call, in nanoseconds: 0 does not wait, SPSC_WAIT_FOREVER has no
+ *   limit. A wait spins for some microseconds and then sleeps. No signal, spurious wake-up or
+ *   partial arrival ends it early. What is there is always given first, whatever became of the
+ *   other side; only a call that would have to wait ends with one of these:
+ *
+ *     SPSC_TIMEOUT      the time ran out
+ *     SPSC_INTERRUPTED  spsc_wakeup_all (both sides, every process) or spsc_interrupt (this handle)
+ *     SPSC_CLOSED       the other side gave its role up: the end of the stream
+ *     SPSC_PEER_DEAD    the other side's process died without closing
+ *
+ *   None is final. When a new peer comes, the next call goes on where the stream stands. What was
+ *   published and not released is the next consumer's; what was claimed and not published is gone.
+ *   SPSC_PEER_DEAD comes within 250 ms of the moment in which the kernel closes the dead process's
+ *   descriptors, which is after it has freed its memory and written a core file, if any.
+ *
+ * Statuses
+ *
+ *   Every function that can fail returns an spsc_status: SPSC_OK is 0, outcomes of a wait are
+ *   positive, errors are negative. Bear with numbers that you don't know: spsc_status_string does.
+ *   An output is written only on SPSC_OK. Otherwise errno is the system's number of the error, or 0
+ *   if the error did not come from the system.
+ *
+ * Roles and threads
+ *
+ *   The first claim (or wait for space) makes a handle the producer, the first peek (or wait for
+ *   data) the consumer, until spsc_leave, spsc_close or the death of the process. A second handle
+ *   gets SPSC_ERR_ROLE_TAKEN. A handle without a role ends nobody's stream: a producer that may
+ *   have nothing to send takes it first, by spsc_wait_for_space(ring, 1, 0). One handle may be
+ *   shared by two threads, one for each side, or each has its own. "Thread: producer" at a function
+ *   means that one thread at a time may be in such a call on this handle; "any" means any thread,
+ *   at any time. No thread may be in a call on a handle while another closes it.
+ *
+ * fork, signals, cancellation
+ *
+ *   A forked child's copy of a handle has no role, and keeps none of its parent's alive. It may be
+ *   used as if newly connected, or closed. Only spsc_wakeup_all and spsc_interrupt are
+ *   async-signal-safe. pthread_cancel waits until a call is over; a signal that leaves a call by
+ *   longjmp, or an exception, is not allowed. Do not close the library's descriptors under it
+ *   (closefrom, close_range): the process then loses its roles while it runs, and the peer takes it
+ *   for dead.
+ *
+ * Trust
+ *
+ *   Whatever the other process writes into the shared memory, a call here stays inside the mapping
+ *   and ends with a status. The data is the other process's to change at any time: copy before you
+ *   validate. A named ring can be truncated by whoever may write it, and the next access is a
+ *   SIGBUS. An anonymous one is sealed against that: use it between parties that do not trust each
+ *   other. No seal forbids to punch holes into it; the next access then needs a new page, and fails
+ *   by a SIGBUS or the OOM killer where there is none: under strict overcommit, or in a full memory
+ *   group.
+ *
+ * Structs that grow
+ *
+ *   spsc_options and spsc_stats_t may get members at their end in any version. The caller says how
+ *   large it knows them (struct_size), and the library touches nothing beyond. What the caller does
+ *   not know has its default; what the library does not know must be 0 in an input, and is zeroed
+ *   in an output. Begin with: spsc_options options = SPSC_OPTIONS_INIT;
+ *
+ * Without a call
+ *
+ *   spsc_shm_inline.h claims, publishes, peeks and releases inline, on the cursor that
+ *   spsc_cursor_of gives. Other languages can do the same: see spsc_cursor.
+ */
+
 #ifndef SPSC_SHM_H
 #define SPSC_SHM_H
 
