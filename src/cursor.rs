@@ -204,6 +204,43 @@ impl Cursor {
         true
     }
 
+    /// Looks at the other side up to `looks` times, until there is room for `need` bytes, at most
+    /// the window: gives the number of looks that were in vain. With `apart`, they stand twice as
+    /// far apart. Nothing stands between the look that sees it and the return: a waiter's way out
+    /// of a wait is the other side's way to its answer.
+    #[inline(always)]
+    pub(crate) fn watch<S: Side>(
+        &mut self,
+        control: &Control,
+        need: u64,
+        looks: u32,
+        apart: bool,
+    ) -> Option<u32> {
+        let (position, window, here) = (self.position, self.window, self.here());
+        let mut counter = std::ptr::from_ref(S::other(control));
+        let mut zero = 0;
+        for look in 0..looks {
+            S::await_data(here.wrapping_add(zero));
+            counter = counter.wrapping_byte_add(zero);
+            // SAFETY: `zero` is 0, so this is the counter in the control block.
+            let limit = limit_at::<S>(unsafe { &*counter }, window);
+            let room = limit.wrapping_sub(position);
+            if need <= room {
+                // If implausible, the slow path decides.
+                if room > window {
+                    return None;
+                }
+                self.limit = limit;
+                return Some(look);
+            }
+            zero = cpu::zero_after(limit);
+            if apart {
+                zero = cpu::zero_after(zero as u64);
+            }
+        }
+        None
+    }
+
     /// Whether a look at the other side shows room for `min` bytes, in a side that has its role.
     #[inline(always)]
     pub(crate) fn sees_some<S: Side>(&mut self, control: &Control, min: u64) -> bool {
@@ -267,8 +304,13 @@ impl Cursor {
 /// The limit that the other side's counter gives, unchecked.
 #[inline(always)]
 fn other_limit<S: Side>(control: &Control, window: u64) -> u64 {
+    limit_at::<S>(S::other(control), window)
+}
+
+#[inline(always)]
+fn limit_at<S: Side>(counter: &AtomicU64, window: u64) -> u64 {
     // counter: pairs with the Release store in `advance`.
-    S::other(control).load(Ordering::Acquire).wrapping_add(S::lead(window))
+    counter.load(Ordering::Acquire).wrapping_add(S::lead(window))
 }
 
 #[cfg(not(loom))]

@@ -97,10 +97,16 @@ impl<S: Side> Endpoint<S> {
         if let Some(granted) = self.try_reserve(want) {
             return Ok(granted);
         }
-        if let Some(granted) = self.spin_reserve(want, timeout_ns) {
+        if let Some(granted) = self.spin_reserve_apart(want, timeout_ns) {
             return Ok(granted);
         }
         self.wait_and_reserve(want, timeout_ns)
+    }
+
+    /// [`spin_reserve`](Self::spin_reserve), for callers that it is not to be inlined into.
+    #[inline(never)]
+    fn spin_reserve_apart(&mut self, want: u64, timeout_ns: u64) -> Option<*mut u8> {
+        self.spin_reserve(want, timeout_ns)
     }
 
     /// The rest of [`reserve`](Self::reserve), once a moment's spinning was in vain.
@@ -119,7 +125,7 @@ impl<S: Side> Endpoint<S> {
 
     /// As [`try_reserve_some`](Self::try_reserve_some), which has just failed, but spins for a
     /// moment.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn spin_reserve_some(
         &mut self,
         min: u64,
@@ -167,12 +173,18 @@ impl<S: Side> Endpoint<S> {
     #[inline(always)]
     pub(crate) fn try_wait_for(&mut self, need: u64, timeout_ns: u64) -> bool {
         let control = self.control();
-        self.cursor.has::<S>(control, need) || self.spin(need, timeout_ns)
+        self.cursor.has::<S>(control, need) || self.spin_for(need, timeout_ns)
     }
 
-    /// Looks for what is about to come. Out of line, with nothing between the look that finds it
-    /// and the return: a waiter's way out of a wait is the other side's way to its answer.
+    /// Whether `need` bytes, which were not there a moment ago, can be granted now.
     #[inline(never)]
+    fn spin_for(&mut self, need: u64, timeout_ns: u64) -> bool {
+        self.spin(need, timeout_ns)
+    }
+
+    /// Looks for what is about to come. Inlined into the function that hands it out, lest a return
+    /// stand in between.
+    #[inline(always)]
     fn spin(&mut self, need: u64, timeout_ns: u64) -> bool {
         let control = self.control();
         // Without the role the window is 0.

@@ -81,6 +81,10 @@ pub(crate) mod cpu {
     }
 
     pub(crate) fn prefetch(_address: *const u8) {}
+
+    pub(crate) fn zero_after(_value: u64) -> usize {
+        0
+    }
 }
 
 /// The kernel's queue for one word. A side has one thread, and so a word has one sleeper.

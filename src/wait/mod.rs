@@ -79,7 +79,7 @@ use crate::status::{Result, Status};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::sys::{barrier, clock, cpu, futex};
 use pace::Pace;
-use spin::{BRIEF, BRIEF_NS, Spinner};
+use spin::{BRIEF, BRIEF_NS, FAR, Spinner};
 use std::marker::PhantomData;
 
 /// A `timeout_ns` without limit.
@@ -208,6 +208,8 @@ pub(crate) struct Waiter {
     only_cpu: Option<u32>,
     spinner: Spinner,
     pace: Pace,
+    /// Whether the last wait took so long that this one's looks may stand further apart.
+    apart: bool,
 }
 
 impl Waiter {
@@ -219,6 +221,7 @@ impl Waiter {
             only_cpu: None,
             spinner: Spinner::new(spin_ns),
             pace: Pace::default(),
+            apart: false,
         }
     }
 
@@ -263,14 +266,11 @@ impl Waiter {
             return false;
         }
         self.pace.begin(cursor.position, need);
-        for _ in 0..BRIEF {
-            S::await_data(cursor.here());
-            if cursor.sees::<S>(control, need) {
-                return true;
-            }
-            std::hint::spin_loop();
-        }
-        false
+        let apart = self.apart;
+        let scale = if apart { 2 } else { 1 };
+        let looks = cursor.watch::<S>(control, need, BRIEF / scale, apart);
+        self.apart = looks.is_none_or(|looks| looks * scale >= FAR);
+        looks.is_some()
     }
 
     /// Waits until the bytes are there. The cursor has just been looked at, and they were not.

@@ -10,8 +10,12 @@ const FLOOR_NS: u64 = 2_000;
 /// The longest that a number in the control block can ask for: who spins does not look whether
 /// the other side is alive.
 const LIMIT_NS: u64 = 100_000_000;
-/// Looks, with a pause each, before the first look at the clock.
+/// Looks, some 25 ns apart, before the first look at the clock.
 pub(crate) const BRIEF: u32 = 128;
+/// So many looks, some 300 ns, tell a CPU that is far, or an answer that takes its time: the next
+/// wait looks half as often. Each look takes the data's cache line from its writer, and the further
+/// it has to go, the fewer looks are worth it.
+pub(crate) const FAR: u32 = 12;
 /// What they and the pauses before them may take at most: some microseconds, and more only where
 /// every look is a cache miss.
 pub(crate) const BRIEF_NS: u64 = 100_000;

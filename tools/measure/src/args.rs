@@ -75,6 +75,12 @@ pub struct Ab {
     /// Builds of libspsc_shm.so, the one to compare with first
     #[arg(required = true, value_name = "[NAME=]LIBRARY")]
     pub builds: Vec<Build>,
+    /// Each build without calls too, on its cursors, as spsc_shm_inline.h does it
+    #[arg(long)]
+    pub inline: bool,
+    /// The Rust interface of this build too
+    #[arg(long)]
+    pub rust: bool,
     #[command(flatten)]
     pub options: Options,
 }
