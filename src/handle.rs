@@ -267,6 +267,14 @@ impl Drop for Handle {
 }
 
 /// What can be seen of a ring from outside, at one moment or nearly so.
+///
+/// ```
+/// # let mut producer = spsc_shm::Ring::anonymous(4096)?.into_producer();
+/// producer.claim(100, None)?.publish_all();
+/// let stats = producer.ring().stats();
+/// assert_eq!((stats.published, stats.released, stats.available), (100, 0, 100));
+/// # Ok::<(), spsc_shm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -309,7 +317,7 @@ pub struct RoleStats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RoleState {
-    /// Nobody ever had.
+    /// Nobody has had it yet.
     Never = 0,
     /// A live handle.
     Attached = 1,

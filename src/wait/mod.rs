@@ -85,8 +85,9 @@ use std::marker::PhantomData;
 /// A `timeout_ns` without limit.
 pub(crate) const FOREVER: u64 = u64::MAX;
 
-/// How often a waiter looks whether the other side is alive. Half of it and a scheduling delay
-/// are to spare in the 250 ms that are promised.
+/// How often a waiter looks whether the other side is alive. A death is to be noticed within 250 ms
+/// of the moment in which the kernel closes the process's descriptors, and with them drops the lock
+/// that this looks at.
 const LIVENESS_NS: u64 = 100_000_000;
 /// The longest sleep where the kernel gives no barrier.
 const UNSURE_SLEEP_NS: u64 = 1_000_000;
