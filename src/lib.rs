@@ -4,7 +4,7 @@
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("spsc-shm needs a 64-bit target: a ring is mapped twice, and counters are 64 bits");
 
-// Imports run one way: each module builds on those above it.
+// Imports run one way: each module uses only those above it. ARCHITECTURE.md is the map.
 mod status;
 mod sync;
 mod sys;
