@@ -1,5 +1,5 @@
-//! A process whose one thread forks without end, while another opens rings and takes roles: no
-//! child, whenever it was forked, keeps a role alive that its parent had.
+//! In a process, one thread forks without end, while another opens rings and takes roles. No child,
+//! whenever it was forked, keeps a role of its parent's alive.
 
 use crate::Options;
 use crate::process::{Child, Shared, await_that, nap};
@@ -67,9 +67,9 @@ fn fork_until_ready(scene: &Scene) {
             match libc::fork() {
                 0 => {
                     scene.children.fetch_add(1, SeqCst);
-                    // Longer than anybody waits.
+                    // Longer than any test waits.
                     libc::alarm(120);
-                    // Hundreds of them: what they take of the processors, the victim lacks.
+                    // There are hundreds of them. They must leave the victim some processor time.
                     while scene.stop.load(SeqCst) == 0 {
                         libc::usleep(20_000);
                     }
