@@ -174,6 +174,24 @@
 #define SPSC_WAIT_FRESH 2
 
 /**
+ * The most items of one spsc_wait_any.
+ */
+#define SPSC_WAIT_ANY_MAX 127
+
+/**
+ * Added to the side of an spsc_wait_item: SPSC_WAIT_NEXT_PEER for this item. A peer that closed or
+ * died does not decide it: the item stays SPSC_TIMEOUT until its successor has published or
+ * released enough.
+ */
+#define SPSC_ITEM_NEXT_PEER 256
+
+/**
+ * Added to the side of an spsc_wait_item: SPSC_WAIT_FRESH for this item. Interrupts from before the
+ * call do not end it.
+ */
+#define SPSC_ITEM_FRESH 512
+
+/**
  * How a call ended. 0 is success. Positive values are outcomes of a wait, in which nothing is
  * wrong. Negative values are errors. Numbers are append-only. Outputs are written only on
  * SPSC_OK. After a status other than SPSC_OK, errno holds the number of the error if it came from
@@ -360,6 +378,28 @@ typedef struct spsc_options {
 } spsc_options;
 
 /**
+ * A message: what was received, or is to be sent.
+ */
+typedef struct spsc_message {
+  /**
+   * The payload. May be NULL if len is 0.
+   */
+  const void *data;
+  /**
+   * Its size in bytes.
+   */
+  size_t len;
+  /**
+   * The caller's, to tell kinds of messages apart.
+   */
+  uint32_t tag;
+  /**
+   * 0 in what was received; not looked at in what is to be sent.
+   */
+  uint32_t reserved;
+} spsc_message;
+
+/**
  * What can be seen of one side of a ring.
  */
 typedef struct spsc_role_stats {
@@ -424,6 +464,31 @@ typedef struct spsc_stats_t {
    */
   struct spsc_role_stats consumer;
 } spsc_stats_t;
+
+/**
+ * One side of one ring, to be waited for together with others.
+ */
+typedef struct spsc_wait_item {
+  /**
+   * The ring. NULL makes the item's status SPSC_ERR_INVALID_ARGUMENT.
+   */
+  struct spsc_ring *ring;
+  /**
+   * SPSC_PRODUCER waits for need free bytes, SPSC_CONSUMER for need bytes of data. With
+   * SPSC_ITEM_NEXT_PEER and SPSC_ITEM_FRESH added, if wanted; anything else makes the item's status
+   * SPSC_ERR_INVALID_ARGUMENT.
+   */
+  uint32_t side;
+  /**
+   * Set by spsc_wait_any: SPSC_OK if the bytes are there, SPSC_TIMEOUT if they are not yet, or what
+   * ends a wait for this item alone.
+   */
+  spsc_status status;
+  /**
+   * Bytes to wait for. 0 is there at once, more than the capacity SPSC_ERR_TOO_LARGE.
+   */
+  size_t need;
+} spsc_wait_item;
 
 /**
  * One side's position in the stream, and how far it may move: for callers that claim, publish, peek
@@ -765,6 +830,144 @@ spsc_status spsc_wait_for_data(struct spsc_ring *ring,
                                uint64_t timeout_ns);
 
 /**
+ * Sends a copy of len bytes at data as one message, once there is room for it, and wakes the
+ * consumer if it sleeps.
+ *
+ * A message is a frame in the ring's stream of bytes, so that one ring carries either bytes or
+ * messages, and the reader must know which. Every payload in the ring is aligned to 8 bytes.
+ *
+ * One of more than half the capacity goes in fragments, while the other side receives them, and
+ * may be larger than the ring. If the call ends half-way, that message is lost; those before it and
+ * after it are not. With timeout_ns 0 it is sent only if there is room for all of it.
+ *
+ * tag: the caller's, to tell kinds of messages apart.
+ * data: may be NULL if len is 0.
+ * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
+ *
+ * Outcomes and errors as spsc_claim; SPSC_ERR_CORRUPT also where what was sent before is not a
+ * stream of messages. The message is never too large.
+ *
+ * Thread: producer. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_send(struct spsc_ring *ring,
+                      uint32_t tag,
+                      const void *data,
+                      size_t len,
+                      uint64_t timeout_ns);
+
+/**
+ * Sends several messages: waits until there is room for the first, and sends all that fit, at once.
+ * As spsc_send otherwise. A first one of more than half the capacity is sent alone.
+ *
+ * messages: count messages; may be NULL if count is 0.
+ * out_count: how many of them were sent: at least one, unless count is 0.
+ *
+ * Thread: producer. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_send_some(struct spsc_ring *ring,
+                           const struct spsc_message *messages,
+                           size_t count,
+                           uint64_t timeout_ns,
+                           size_t *out_count);
+
+/**
+ * Waits until there is room for a message of max_len bytes, and claims its payload, to write in
+ * place. It is sent by spsc_message_publish. A new claim, or sending anything else, replaces it.
+ *
+ * max_len: bytes, at most half the capacity; more gives SPSC_ERR_TOO_LARGE.
+ * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
+ * out_data: aligned to 8; valid until the message is published, the next claim, or spsc_close.
+ *
+ * Outcomes and errors as spsc_send.
+ *
+ * Thread: producer. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_message_claim(struct spsc_ring *ring,
+                               size_t max_len,
+                               uint64_t timeout_ns,
+                               void **out_data);
+
+/**
+ * Sends the first len claimed bytes as one message, and wakes the consumer if it sleeps. The claim
+ * is used up.
+ *
+ * tag: as for spsc_send.
+ * len: bytes, at most what was claimed; 0 sends an empty message.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if len is more than is claimed, or nothing is:
+ * nothing is sent then.
+ *
+ * Thread: producer. Blocks: no.
+ */
+spsc_status spsc_message_publish(struct spsc_ring *ring, uint32_t tag, size_t len);
+
+/**
+ * Waits for the next message. Until spsc_receive_done, another spsc_receive gives the same one
+ * again.
+ *
+ * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
+ * out_message: its data is valid until spsc_receive_done or spsc_close. It lies in the ring,
+ * aligned to 8, where it is the other process's to change at any time, should it break the rules:
+ * copy before you validate. A message that came in fragments is assembled in memory of this handle,
+ * which is kept for the next one.
+ *
+ * A call that ends before all fragments are there keeps what it has, and the next one goes on. After
+ * SPSC_CLOSED and SPSC_PEER_DEAD there is nothing to go on with: that message is lost.
+ *
+ * Outcomes and errors as spsc_peek, and: SPSC_ERR_CORRUPT where no sender of messages wrote what is
+ * there; SPSC_ERR_TOO_LARGE for fragments of more than spsc_set_max_message in all;
+ * SPSC_ERR_NO_MEMORY where there is none for them. After the last two, spsc_receive_done skips the
+ * message.
+ *
+ * Thread: consumer. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_receive(struct spsc_ring *ring,
+                         uint64_t timeout_ns,
+                         struct spsc_message *out_message);
+
+/**
+ * Waits for the next message, and gives all that are there, up to max: the way to amortise a call
+ * over many. As spsc_receive otherwise. A message that came in fragments is given alone.
+ *
+ * out_messages: room for max messages; may be NULL if max is 0. spsc_receive_done consumes all that
+ * were given.
+ * out_count: how many were given: at least one, unless max is 0.
+ *
+ * Thread: consumer. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_receive_some(struct spsc_ring *ring,
+                              uint64_t timeout_ns,
+                              struct spsc_message *out_messages,
+                              size_t max,
+                              size_t *out_count);
+
+/**
+ * Consumes what the last spsc_receive or spsc_receive_some gave: the producer may write over it. After
+ * an SPSC_ERR_TOO_LARGE or SPSC_ERR_NO_MEMORY of theirs it skips that message, all of it: what is
+ * still to come is passed over by the next call that receives.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if nothing was received.
+ *
+ * Thread: consumer. Blocks: no.
+ */
+spsc_status spsc_receive_done(struct spsc_ring *ring);
+
+/**
+ * Sets how many bytes of fragments this handle assembles to one message at most. A message that
+ * needs no assembling may be larger.
+ *
+ * bytes: 64 MiB by default.
+ *
+ * Thread: consumer. Blocks: no.
+ */
+spsc_status spsc_set_max_message(struct spsc_ring *ring, size_t bytes);
+
+/**
  * Interrupts the current wait of both sides, in every process. A side that is not waiting is
  * interrupted in its next wait. The wait ends with SPSC_INTERRUPTED, unless what it waits for is
  * there. Each call interrupts the waits of each attached handle once; calls that meet the same
@@ -880,6 +1083,45 @@ const char *spsc_status_string(int32_t status);
  * Thread: any. Blocks: no.
  */
 uint32_t spsc_version(void);
+
+/**
+ * Waits until at least one item is decided, and says of every item how it stands.
+ *
+ * items: count of them. Only their status is written.
+ * count: 1 to SPSC_WAIT_ANY_MAX. More gives SPSC_ERR_TOO_LARGE, and 0 SPSC_ERR_INVALID_ARGUMENT, as a
+ * wait for nothing would not end.
+ * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
+ * out_ready: how many items are decided.
+ *
+ * An item is decided as soon as a wait for it alone would have returned, and its status is what
+ * that wait would have: SPSC_OK (its bytes are there), SPSC_CLOSED, SPSC_PEER_DEAD, or an error,
+ * also for what is wrong with the item itself. All others are SPSC_TIMEOUT. An item's error leaves no
+ * number in errno. An item that is closed, dead or in error stays so: leave it out of the next
+ * call, or the next call returns at once, too.
+ *
+ * SPSC_OK: at least one item is decided. All that are ready are reported, in whatever order they
+ * became so: serve each of them before the next call, and none is starved.
+ * SPSC_TIMEOUT: none is, and the time ran out.
+ * SPSC_INTERRUPTED: none is, and spsc_interrupt or spsc_wakeup_all was called for at least one
+ * item: its status is SPSC_INTERRUPTED, that of the others SPSC_TIMEOUT. As in a wait for one ring, a call
+ * that does not have to wait leaves the interrupt to the next that does.
+ * After an error of the call, no status is written.
+ *
+ * Takes each item's role, as a wait on that ring does, and claims and peeks nothing: what was
+ * claimed or peeked before stands. The same ring may be there with both sides, and the same side
+ * of it more than once. Each item's bytes are visible when its status is SPSC_OK.
+ *
+ * No system call is made while anything is ready, but for a look ten times a second whether the other
+ * sides are alive. One sleep is for all (futex_waitv). Where the kernel is older than 5.16 or a sandbox
+ * refuses that, a wait for more than one item looks at all every millisecond.
+ *
+ * Thread: that of every item's side. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_wait_any(struct spsc_wait_item *items,
+                          size_t count,
+                          uint64_t timeout_ns,
+                          size_t *out_ready);
 
 /**
  * One side's cursor, to claim and publish or to peek and release without a call: see spsc_cursor,

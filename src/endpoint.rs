@@ -7,6 +7,7 @@ use crate::role::{self, Locks};
 use crate::status::{Result, Status};
 use crate::sync::Ordering;
 use crate::sys::barrier;
+use crate::wait::any::{Glance, Pending};
 use crate::wait::park;
 use crate::wait::{Monitor, Patience, Wait, Waiter};
 use std::marker::PhantomData;
@@ -69,9 +70,37 @@ impl<S: Side> Endpoint<S> {
         unsafe { self.locks.as_ref() }
     }
 
-    /// Grants `want` bytes from `here` on.
+    /// Bytes that could be granted, by what was last seen of the other side.
+    pub(crate) fn room(&self) -> u64 {
+        self.cursor.room()
+    }
+
+    /// The most that could ever be granted.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.cursor.mask + 1
+    }
+
+    /// Bytes that are granted.
     #[inline(always)]
-    fn grant(&mut self, want: u64) -> *mut u8 {
+    pub(crate) fn granted(&self) -> u64 {
+        self.cursor.granted
+    }
+
+    /// Where they begin.
+    #[inline(always)]
+    pub(crate) fn here(&self) -> *mut u8 {
+        self.cursor.here()
+    }
+
+    /// Takes back what is granted.
+    #[inline(always)]
+    pub(crate) fn drop_grant(&mut self) {
+        self.cursor.granted = 0;
+    }
+
+    /// Grants `want` bytes from `here` on. There is room for them.
+    #[inline(always)]
+    pub(crate) fn grant(&mut self, want: u64) -> *mut u8 {
         self.cursor.granted = want;
         self.cursor.here()
     }
@@ -206,15 +235,22 @@ impl<S: Side> Endpoint<S> {
         timeout_ns: u64,
         patience: Patience,
     ) -> Result<()> {
+        let Pending { mut wait, waiter } = self.pending(need, patience)?;
+        wait.cursor.look::<S>(wait.control)?;
+        if need <= wait.cursor.room() {
+            return Ok(());
+        }
+        waiter.wait(&mut wait, timeout_ns)
+    }
+
+    /// A wait for `need` bytes, with its role taken.
+    #[inline]
+    pub(crate) fn pending(&mut self, need: u64, patience: Patience) -> Result<Pending<'_, S>> {
         if need > self.cursor.mask + 1 {
             return Err(Status::TooLarge.into());
         }
         self.attach()?;
-        self.cursor.look::<S>(self.control())?;
-        if need <= self.cursor.room() {
-            return Ok(());
-        }
-        let mut wait = Wait::<S> {
+        let wait = Wait {
             control: self.control(),
             locks: self.locks(),
             monitor: self.monitor(),
@@ -223,7 +259,21 @@ impl<S: Side> Endpoint<S> {
             patience,
             side: PhantomData,
         };
-        self.waiter.wait(&mut wait, timeout_ns)
+        Ok(Pending { wait, waiter: &mut self.waiter })
+    }
+
+    /// Whether `need` bytes are there, by the counters alone. Contains nothing that could panic.
+    #[inline(always)]
+    pub(crate) fn glance(&mut self, need: u64) -> Glance {
+        let control = self.control();
+        if self.cursor.has::<S>(control, need) {
+            Glance::Ready
+        } else if need > self.cursor.window {
+            // No role yet, or more than there is.
+            Glance::Doubt
+        } else {
+            Glance::NotYet
+        }
     }
 
     /// Hands the first `n` granted bytes to the other side. Ask [`needs_wakeup`](Self::needs_wakeup)

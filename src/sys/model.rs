@@ -90,7 +90,25 @@ pub(crate) mod cpu {
 /// The kernel's queue for one word. A side has one thread, and so a word has one sleeper.
 #[derive(Default)]
 struct Queue {
-    sleeping: Mutex<bool>,
+    sleeper: Mutex<Sleeper>,
+    woken: Condvar,
+}
+
+/// Who sleeps on one word.
+#[derive(Default)]
+enum Sleeper {
+    #[default]
+    None,
+    /// On this word alone.
+    Here,
+    /// On several words.
+    There(Arc<Bell>),
+}
+
+/// Where the sleeper on several words sleeps.
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<bool>,
     woken: Condvar,
 }
 
@@ -101,7 +119,7 @@ loom::lazy_static! {
 }
 
 pub(crate) mod futex {
-    use super::{Arc, AtomicU32, Ordering, PoisonError, QUEUES, Queue, SLEEPS};
+    use super::{Arc, AtomicU32, Bell, Ordering, PoisonError, QUEUES, Queue, SLEEPS, Sleeper};
     use std::ptr;
 
     fn queue(word: &AtomicU32) -> Arc<Queue> {
@@ -109,28 +127,71 @@ pub(crate) mod futex {
         Arc::clone(queues.entry(ptr::from_ref(word).addr()).or_default())
     }
 
-    /// Comparing the word and joining the queue is one step with respect to wakes. The load is no
-    /// stronger than the kernel's: it sees what was stored before the last wake, and no more.
+    /// Joins the queue, if the word is what is expected: one step with respect to wakes. The load is
+    /// no stronger than the kernel's: it sees what was stored before the last wake, no more.
+    fn joins(sleeper: &mut Sleeper, word: &AtomicU32, expected: u32, who: Sleeper) -> bool {
+        let joins = word.load(Ordering::Relaxed) == expected;
+        if joins {
+            assert!(matches!(sleeper, Sleeper::None), "a word has one sleeper");
+            *sleeper = who;
+        }
+        joins
+    }
+
     pub(crate) fn wait(word: &AtomicU32, expected: u32, _deadline: u64) {
         let queue = queue(word);
-        let mut sleeping = queue.sleeping.lock().expect("loom");
-        if word.load(Ordering::Relaxed) != expected {
+        let mut sleeper = queue.sleeper.lock().expect("loom");
+        if !joins(&mut sleeper, word, expected, Sleeper::Here) {
             return;
         }
-        assert!(!*sleeping, "a word has one sleeper");
         SLEEPS.set(SLEEPS.get() + 1);
-        *sleeping = true;
-        while *sleeping {
-            sleeping = queue.woken.wait(sleeping).expect("loom");
+        while matches!(*sleeper, Sleeper::Here) {
+            sleeper = queue.woken.wait(sleeper).expect("loom");
         }
     }
 
     pub(crate) fn wake(word: &AtomicU32) {
         let queue = queue(word);
-        let mut sleeping = queue.sleeping.lock().expect("loom");
-        if *sleeping {
-            *sleeping = false;
-            queue.woken.notify_one();
+        let mut sleeper = queue.sleeper.lock().expect("loom");
+        match std::mem::take(&mut *sleeper) {
+            Sleeper::None => {}
+            Sleeper::Here => queue.woken.notify_one(),
+            Sleeper::There(bell) => {
+                *bell.rung.lock().expect("loom") = true;
+                bell.woken.notify_one();
+            }
+        }
+    }
+
+    /// Several words, of which the kernel enqueues the sleeper one after the other.
+    pub(crate) struct Words<'a>(Vec<&'a AtomicU32>);
+
+    impl<'a> Words<'a> {
+        pub(crate) fn new() -> Self {
+            Self(Vec::new())
+        }
+
+        pub(crate) fn push(&mut self, word: &'a AtomicU32) {
+            self.0.push(word);
+        }
+
+        pub(crate) fn wait(&mut self, expected: u32, _deadline: u64, _soon: u64) {
+            let bell = Arc::new(Bell::default());
+            let queues: Vec<_> = self.0.iter().map(|word| queue(word)).collect();
+            let joined = |at: usize| {
+                let mut sleeper = queues[at].sleeper.lock().expect("loom");
+                joins(&mut sleeper, self.0[at], expected, Sleeper::There(Arc::clone(&bell)))
+            };
+            if (0..queues.len()).all(joined) {
+                SLEEPS.set(SLEEPS.get() + 1);
+                let mut rung = bell.rung.lock().expect("loom");
+                while !*rung {
+                    rung = bell.woken.wait(rung).expect("loom");
+                }
+            }
+            for queue in queues {
+                *queue.sleeper.lock().expect("loom") = Sleeper::None;
+            }
         }
     }
 }

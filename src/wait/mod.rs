@@ -68,6 +68,7 @@
 //! the side whatever it waits for. The sleeper looks at the word after its announcement, as it does
 //! at the counter: the fence and the heavy barrier are the two halves, as in *park*.
 
+pub(crate) mod any;
 pub(crate) mod pace;
 pub(crate) mod park;
 pub(crate) mod spin;
@@ -203,6 +204,8 @@ pub(crate) struct Waiter {
     seen_interrupts: u32,
     /// When to look next whether the other side is alive.
     next_liveness: u64,
+    /// When to look next at all items of which this side is the first, though one is ready.
+    next_round: u64,
     /// Whether it was dead at the last look.
     was_dead: bool,
     /// The only CPU that this side may run on, plus 1.
@@ -218,6 +221,7 @@ impl Waiter {
         Self {
             seen_interrupts: control.interrupts.load(Ordering::Relaxed),
             next_liveness: 0,
+            next_round: 0,
             was_dead: false,
             only_cpu: None,
             spinner: Spinner::new(spin_ns),

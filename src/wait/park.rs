@@ -13,6 +13,16 @@ pub(crate) fn announce(word: &ParkWord, wanted: u64) {
     word.parked.store(1, Ordering::Release);
 }
 
+/// As [`announce`], by a sleeper that may have announced itself on this word already, for another
+/// amount: the nearer one stands.
+pub(crate) fn announce_nearer(word: &ParkWord, wanted: u64) {
+    let earlier = word.wanted.load(Ordering::Relaxed);
+    let is_announced = word.parked.load(Ordering::Relaxed) != 0;
+    if !is_announced || wanted.wrapping_sub(earlier).cast_signed() < 0 {
+        announce(word, wanted);
+    }
+}
+
 /// Takes the announcement back. A waker that has seen it makes a system call for nobody, which does no
 /// harm.
 pub(crate) fn withdraw(word: &ParkWord) {
