@@ -36,6 +36,15 @@
  *   non-temporal stores (movnti and the like) issue a store fence before you publish: they are not
  *   ordered by the publish.
  *
+ * Messages
+ *
+ *   One stream carries either bytes or messages, and the reader must know which. spsc_send and
+ *   spsc_receive copy a message in and give one in place; spsc_receive_done consumes it.
+ *   spsc_message_claim and spsc_message_publish write one in place. Each message has a tag of the
+ *   caller's and is aligned to 8 bytes. One of more than half the ring goes in fragments, may be
+ *   larger than the ring, and is assembled in the receiver's memory (spsc_set_max_message). A sender
+ *   that dies half-way loses that message and no other.
+ *
  * Waiting
  *
  *   timeout_ns limits the whole call, in nanoseconds: 0 does not wait, SPSC_WAIT_FOREVER has no
@@ -52,6 +61,9 @@
  *   published and not released is the next consumer's; what was claimed and not published is gone.
  *   SPSC_PEER_DEAD comes within 250 ms of the moment in which the kernel closes the dead process's
  *   descriptors, which is after it has freed its memory and written a core file, if any.
+ *
+ *   spsc_wait can outlive a peer, for servers. spsc_wait_any waits for up to 127 sides of rings at
+ *   once, with one sleep for all.
  *
  * Statuses
  *
