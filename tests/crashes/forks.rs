@@ -67,9 +67,9 @@ fn fork_until_ready(scene: &Scene) {
             match libc::fork() {
                 0 => {
                     scene.children.fetch_add(1, SeqCst);
-                    // Longer than any test waits.
+                    // Longer than anybody waits.
                     libc::alarm(120);
-                    // There are hundreds of them. They must leave the victim some processor time.
+                    // Hundreds of them: what they take of the processors, the victim lacks.
                     while scene.stop.load(SeqCst) == 0 {
                         libc::usleep(20_000);
                     }
