@@ -1,6 +1,6 @@
-//! Any sequence of calls does what the same calls on a queue of bytes would do, whatever the counters
-//! are. Through the C functions, as the Rust types forbid some of it: several publishes of one claim,
-//! and misuse.
+//! Any sequence of calls does what the same calls on a queue of bytes would do, wherever the
+//! counters stand. Through the C functions, which allow all that the Rust types forbid: several
+//! publishes of one claim, and misuse.
 
 mod common;
 

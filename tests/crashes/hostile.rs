@@ -1,6 +1,6 @@
-//! A process writes anything anywhere in the shared memory, while a producer and a consumer go on making
-//! all the calls that there are. Each call ends in time, with a status, and what it returns lies inside
-//! the mapping.
+//! A process that writes anything anywhere in the shared memory, while a producer and a consumer
+//! go on making all the calls there are: each ends in time, with a status, and what it returns
+//! lies inside the mapping.
 
 use crate::Options;
 use crate::process::{Child, Shared, nap};
