@@ -36,6 +36,15 @@
  *   non-temporal stores (movnti and the like) issue a store fence before you publish: they are not
  *   ordered by the publish.
  *
+ * Messages
+ *
+ *   One stream carries either bytes or messages, and the reader must know which. spsc_send and
+ *   spsc_receive copy a message in and give one in place; spsc_receive_done consumes it.
+ *   spsc_message_claim and spsc_message_publish write one in place. Each message has a tag of the
+ *   caller's and is aligned to 8 bytes. One of more than half the ring goes in fragments, may be
+ *   larger than the ring, and is assembled in the receiver's memory (spsc_set_max_message). A sender
+ *   that dies half-way loses that message and no other.
+ *
  * Waiting
  *
  *   timeout_ns limits the whole call, in nanoseconds: 0 does not wait, SPSC_WAIT_FOREVER has no
@@ -52,6 +61,9 @@
  *   published and not released is the next consumer's; what was claimed and not published is gone.
  *   SPSC_PEER_DEAD comes within 250 ms of the moment in which the kernel closes the dead process's
  *   descriptors, which is after it has freed its memory and written a core file, if any.
+ *
+ *   spsc_wait can outlive a peer, for servers. spsc_wait_any waits for up to 127 sides of rings at
+ *   once, with one sleep for all.
  *
  * Statuses
  *
@@ -180,8 +192,8 @@
 
 /**
  * Added to the side of an spsc_wait_item: SPSC_WAIT_NEXT_PEER for this item. A peer that closed or
- * died does not decide it: the item stays SPSC_TIMEOUT until its successor has published or
- * released enough.
+ * died does not decide the item. It stays SPSC_TIMEOUT until the next peer has published or released
+ * enough.
  */
 #define SPSC_ITEM_NEXT_PEER 256
 
@@ -378,7 +390,7 @@ typedef struct spsc_options {
 } spsc_options;
 
 /**
- * A message: what was received, or is to be sent.
+ * A message that was received, or is to be sent.
  */
 typedef struct spsc_message {
   /**
@@ -394,7 +406,7 @@ typedef struct spsc_message {
    */
   uint32_t tag;
   /**
-   * 0 in what was received; not looked at in what is to be sent.
+   * 0 in a message that was received. Ignored in one that is to be sent.
    */
   uint32_t reserved;
 } spsc_message;
@@ -474,8 +486,8 @@ typedef struct spsc_wait_item {
    */
   struct spsc_ring *ring;
   /**
-   * SPSC_PRODUCER waits for need free bytes, SPSC_CONSUMER for need bytes of data. With
-   * SPSC_ITEM_NEXT_PEER and SPSC_ITEM_FRESH added, if wanted; anything else makes the item's status
+   * SPSC_PRODUCER waits for need free bytes, SPSC_CONSUMER for need bytes of data.
+   * SPSC_ITEM_NEXT_PEER and SPSC_ITEM_FRESH may be added. Anything else makes the item's status
    * SPSC_ERR_INVALID_ARGUMENT.
    */
   uint32_t side;
@@ -485,7 +497,7 @@ typedef struct spsc_wait_item {
    */
   spsc_status status;
   /**
-   * Bytes to wait for. 0 is there at once, more than the capacity SPSC_ERR_TOO_LARGE.
+   * Bytes to wait for. 0 is there at once. More than the capacity is SPSC_ERR_TOO_LARGE.
    */
   size_t need;
 } spsc_wait_item;
@@ -833,19 +845,19 @@ spsc_status spsc_wait_for_data(struct spsc_ring *ring,
  * Sends a copy of len bytes at data as one message, once there is room for it, and wakes the
  * consumer if it sleeps.
  *
- * A message is a frame in the ring's stream of bytes, so that one ring carries either bytes or
- * messages, and the reader must know which. Every payload in the ring is aligned to 8 bytes.
+ * A message is a frame in the ring's stream of bytes. So a ring carries either bytes or messages,
+ * and the reader must know which. Every payload in the ring is aligned to 8 bytes.
  *
- * One of more than half the capacity goes in fragments, while the other side receives them, and
- * may be larger than the ring. If the call ends half-way, that message is lost; those before it and
- * after it are not. With timeout_ns 0 it is sent only if there is room for all of it.
+ * A message of more than half the capacity goes in fragments, while the other side receives them.
+ * It may be larger than the ring. If the call ends half-way, that message is lost, but none before
+ * it or after it. With timeout_ns 0 it is sent only if there is room for all of it.
  *
  * tag: the caller's, to tell kinds of messages apart.
  * data: may be NULL if len is 0.
  * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
  *
- * Outcomes and errors as spsc_claim; SPSC_ERR_CORRUPT also where what was sent before is not a
- * stream of messages. The message is never too large.
+ * Outcomes and errors as spsc_claim. SPSC_ERR_CORRUPT also if what was sent before is not a stream
+ * of messages. No message is too large.
  *
  * Thread: producer. Blocks: up to timeout_ns.
  */
@@ -858,7 +870,7 @@ spsc_status spsc_send(struct spsc_ring *ring,
 
 /**
  * Sends several messages: waits until there is room for the first, and sends all that fit, at once.
- * As spsc_send otherwise. A first one of more than half the capacity is sent alone.
+ * Otherwise as spsc_send. If the first one is larger than half the capacity, it is sent alone.
  *
  * messages: count messages; may be NULL if count is 0.
  * out_count: how many of them were sent: at least one, unless count is 0.
@@ -897,8 +909,8 @@ spsc_status spsc_message_claim(struct spsc_ring *ring,
  * tag: as for spsc_send.
  * len: bytes, at most what was claimed; 0 sends an empty message.
  *
- * Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if len is more than is claimed, or nothing is:
- * nothing is sent then.
+ * Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if len is more than is claimed, or if nothing
+ * is claimed. Then nothing is sent.
  *
  * Thread: producer. Blocks: no.
  */
@@ -909,17 +921,17 @@ spsc_status spsc_message_publish(struct spsc_ring *ring, uint32_t tag, size_t le
  * again.
  *
  * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
- * out_message: its data is valid until spsc_receive_done or spsc_close. It lies in the ring,
- * aligned to 8, where it is the other process's to change at any time, should it break the rules:
- * copy before you validate. A message that came in fragments is assembled in memory of this handle,
- * which is kept for the next one.
+ * out_message: its data is valid until spsc_receive_done or spsc_close. It is in the ring, aligned
+ * to 8. If the other process breaks the rules, it can change it at any time: copy before you
+ * validate. A message that came in fragments is assembled in memory of this handle, which is kept
+ * for the next one.
  *
  * A call that ends before all fragments are there keeps what it has, and the next one goes on. After
- * SPSC_CLOSED and SPSC_PEER_DEAD there is nothing to go on with: that message is lost.
+ * SPSC_CLOSED and SPSC_PEER_DEAD the rest can't come: that message is lost.
  *
- * Outcomes and errors as spsc_peek, and: SPSC_ERR_CORRUPT where no sender of messages wrote what is
- * there; SPSC_ERR_TOO_LARGE for fragments of more than spsc_set_max_message in all;
- * SPSC_ERR_NO_MEMORY where there is none for them. After the last two, spsc_receive_done skips the
+ * Outcomes and errors as spsc_peek, and these: SPSC_ERR_CORRUPT if no sender of messages wrote what
+ * is there; SPSC_ERR_TOO_LARGE if all fragments together are more than spsc_set_max_message;
+ * SPSC_ERR_NO_MEMORY if there is no memory for them. After the last two, spsc_receive_done skips the
  * message.
  *
  * Thread: consumer. Blocks: up to timeout_ns.
@@ -930,8 +942,8 @@ spsc_status spsc_receive(struct spsc_ring *ring,
                          struct spsc_message *out_message);
 
 /**
- * Waits for the next message, and gives all that are there, up to max: the way to amortise a call
- * over many. As spsc_receive otherwise. A message that came in fragments is given alone.
+ * Waits for the next message, and gives all that are there, up to max: one call for many messages.
+ * Otherwise as spsc_receive. A message that came in fragments is given alone.
  *
  * out_messages: room for max messages; may be NULL if max is 0. spsc_receive_done consumes all that
  * were given.
@@ -947,9 +959,9 @@ spsc_status spsc_receive_some(struct spsc_ring *ring,
                               size_t *out_count);
 
 /**
- * Consumes what the last spsc_receive or spsc_receive_some gave: the producer may write over it. After
- * an SPSC_ERR_TOO_LARGE or SPSC_ERR_NO_MEMORY of theirs it skips that message, all of it: what is
- * still to come is passed over by the next call that receives.
+ * Consumes what the last spsc_receive or spsc_receive_some gave: the producer may write over it.
+ * After an SPSC_ERR_TOO_LARGE or SPSC_ERR_NO_MEMORY it skips all of that message. What is still to
+ * come of it is skipped by the next call that receives.
  *
  * Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if nothing was received.
  *
@@ -958,8 +970,8 @@ spsc_status spsc_receive_some(struct spsc_ring *ring,
 spsc_status spsc_receive_done(struct spsc_ring *ring);
 
 /**
- * Sets how many bytes of fragments this handle assembles to one message at most. A message that
- * needs no assembling may be larger.
+ * Sets how many bytes of fragments this handle assembles to one message at most. A message that is
+ * in one piece may be larger.
  *
  * bytes: 64 MiB by default.
  *
@@ -1085,7 +1097,7 @@ const char *spsc_status_string(int32_t status);
 uint32_t spsc_version(void);
 
 /**
- * Waits until at least one item is decided, and says of every item how it stands.
+ * Waits until at least one item is decided, and sets the status of every item.
  *
  * items: count of them. Only their status is written.
  * count: 1 to SPSC_WAIT_ANY_MAX. More gives SPSC_ERR_TOO_LARGE, and 0 SPSC_ERR_INVALID_ARGUMENT, as a
@@ -1093,27 +1105,27 @@ uint32_t spsc_version(void);
  * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
  * out_ready: how many items are decided.
  *
- * An item is decided as soon as a wait for it alone would have returned, and its status is what
- * that wait would have: SPSC_OK (its bytes are there), SPSC_CLOSED, SPSC_PEER_DEAD, or an error,
- * also for what is wrong with the item itself. All others are SPSC_TIMEOUT. An item's error leaves no
- * number in errno. An item that is closed, dead or in error stays so: leave it out of the next
- * call, or the next call returns at once, too.
+ * An item is decided as soon as a wait for it alone would have returned. Its status is that of such
+ * a wait: SPSC_OK (its bytes are there), SPSC_CLOSED, SPSC_PEER_DEAD, or an error, also for a mistake
+ * in the item itself. All others are SPSC_TIMEOUT. An item's error leaves no number in errno. An
+ * item that is closed, dead or in error stays so: leave it out of the next call, or that returns at
+ * once, too.
  *
- * SPSC_OK: at least one item is decided. All that are ready are reported, in whatever order they
- * became so: serve each of them before the next call, and none is starved.
- * SPSC_TIMEOUT: none is, and the time ran out.
- * SPSC_INTERRUPTED: none is, and spsc_interrupt or spsc_wakeup_all was called for at least one
- * item: its status is SPSC_INTERRUPTED, that of the others SPSC_TIMEOUT. As in a wait for one ring, a call
- * that does not have to wait leaves the interrupt to the next that does.
+ * SPSC_OK: at least one item is decided. All that are ready are reported. Serve each of them before
+ * the next call, and none is starved.
+ * SPSC_TIMEOUT: no item is decided, and the time ran out.
+ * SPSC_INTERRUPTED: no item is decided, and spsc_interrupt or spsc_wakeup_all was called for at least
+ * one. That one's status is SPSC_INTERRUPTED, and the others' SPSC_TIMEOUT. As in a wait for one
+ * ring, a call that does not have to wait leaves the interrupt to the next one that does.
  * After an error of the call, no status is written.
  *
- * Takes each item's role, as a wait on that ring does, and claims and peeks nothing: what was
- * claimed or peeked before stands. The same ring may be there with both sides, and the same side
- * of it more than once. Each item's bytes are visible when its status is SPSC_OK.
+ * Takes each item's role, as a wait on that ring does. Claims and peeks nothing: what was claimed or
+ * peeked before still stands. The same ring may be there with both sides, and the same side of it
+ * more than once. Each item's bytes are visible when its status is SPSC_OK.
  *
- * No system call is made while anything is ready, but for a look ten times a second whether the other
- * sides are alive. One sleep is for all (futex_waitv). Where the kernel is older than 5.16 or a sandbox
- * refuses that, a wait for more than one item looks at all every millisecond.
+ * While anything is ready, no system call is made, except a look at whether the other sides are
+ * alive, ten times a second. One sleep is for all (futex_waitv). If the kernel is older than 5.16 or
+ * a sandbox refuses that, a wait for more than one item looks at all of them every millisecond.
  *
  * Thread: that of every item's side. Blocks: up to timeout_ns.
  */

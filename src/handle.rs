@@ -359,6 +359,16 @@ pub struct RoleStats {
 }
 
 /// Who has a role.
+///
+/// ```
+/// use spsc_shm::{Ring, RoleState};
+/// let (mut producer, consumer) = Ring::anonymous(4096)?.split();
+/// producer.wait_for_space(1, None)?;
+/// assert_eq!(consumer.ring().stats().producer.state, RoleState::Attached);
+/// drop(producer);
+/// assert_eq!(consumer.ring().stats().producer.state, RoleState::Closed);
+/// # Ok::<(), spsc_shm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RoleState {

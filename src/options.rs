@@ -53,6 +53,11 @@ impl Default for Options {
 
 impl Options {
     /// Mode 0600, no replacing, no prefaulting, adaptive spinning.
+    ///
+    /// ```
+    /// let ring = spsc_shm::Options::new().anonymous(4096)?; // as Ring::anonymous
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     pub const fn new() -> Self {
         Self { mode: 0o600, replace_stale: false, prefault: false, spin_ns: SPIN_ADAPTIVE }
     }
@@ -98,13 +103,24 @@ impl Options {
     }
 
     /// Whether to enter all pages into this process's page tables at once, so that the first lap
-    /// takes no faults.
+    /// takes no page faults.
+    ///
+    /// ```
+    /// let ring = spsc_shm::Options::new().prefault(true).anonymous(1 << 20)?;
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     pub const fn prefault(mut self, yes: bool) -> Self {
         self.prefault = yes;
         self
     }
 
     /// How long a wait spins before it sleeps, on both sides of the ring.
+    ///
+    /// ```
+    /// use spsc_shm::{Options, Spin};
+    /// let ring = Options::new().spin(Spin::Never).anonymous(4096)?; // where CPUs are scarce
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     pub fn spin(mut self, spin: Spin) -> Self {
         self.spin_ns = match spin {
             Spin::Adaptive => SPIN_ADAPTIVE,

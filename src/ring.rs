@@ -212,12 +212,24 @@ impl Ring {
     }
 
     /// The writing end alone, for a process that does not read.
+    ///
+    /// ```
+    /// let mut producer = spsc_shm::Ring::anonymous(4096)?.into_producer();
+    /// producer.claim(5, None)?.publish_all();
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     #[must_use]
     pub fn into_producer(self) -> Producer {
         self.split().0
     }
 
     /// The reading end alone, for a process that does not write.
+    ///
+    /// ```
+    /// let consumer = spsc_shm::Ring::anonymous(4096)?.into_consumer();
+    /// assert_eq!(consumer.ring().available(), 0);
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     #[must_use]
     pub fn into_consumer(self) -> Consumer {
         self.split().1
@@ -443,8 +455,19 @@ impl Producer {
         sender.send(endpoint, message, limit(timeout))
     }
 
-    /// Waits until there is room for the first message, and sends all that fit, at once: says how
-    /// many. A first one of more than half the capacity is sent alone.
+    /// Waits until there is room for the first message, sends all that fit, at once, and says how many
+    /// those are. If the first one is larger than half the capacity, it is sent alone.
+    ///
+    /// ```
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// let mut messages: &[(u32, &[u8])] = &[(1, b"one"), (2, b"two"), (3, b"three")];
+    /// while !messages.is_empty() {
+    ///     let sent = producer.send_some(messages, None)?;
+    ///     messages = &messages[sent..];
+    /// }
+    /// # assert_eq!(consumer.receive_some(None)?.len(), 3);
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -461,6 +484,15 @@ impl Producer {
 
     /// Waits until there is room for a message of `max_len` bytes, at most half the capacity, and
     /// grants its payload, to write in place.
+    ///
+    /// ```
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// let mut grant = producer.claim_message(100, None)?;
+    /// grant.copy_from_slice(b"hello");
+    /// grant.publish(7, 5)?; // the tag, and how long the message is
+    /// # assert_eq!(consumer.receive(None)?.into_vec(), b"hello");
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`send`](Self::send); [`Status::TooLarge`] for more than half the capacity.
@@ -604,9 +636,9 @@ impl Consumer {
 
     /// Waits for the next message. Until it is [`done`](Message::done), it is received again.
     ///
-    /// One that came in fragments is assembled in this process's memory. A call that ends half-way
-    /// keeps what it has, and the next one goes on; where the producer has closed or died, there is
-    /// nothing to go on with, and the message is lost.
+    /// A message that came in fragments is assembled in this process's memory. A call that ends half-way
+    /// keeps what it has, and the next one goes on. If the producer has closed or died half-way, the
+    /// message is lost.
     ///
     /// ```
     /// use spsc_shm::Status;
@@ -641,8 +673,19 @@ impl Consumer {
         Ok(Message::new(endpoint, receiver, given))
     }
 
-    /// Waits for the next message, and gives all that are there. One that came in fragments is given
-    /// alone.
+    /// Waits for the next message, and gives all that are there. A message that came in fragments is
+    /// given alone.
+    ///
+    /// ```
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// # producer.send(7, b"hello", None)?;
+    /// let messages = consumer.receive_some(None)?;
+    /// for message in &messages {
+    ///     println!("{}: {} bytes", message.tag(), message.len());
+    /// }
+    /// messages.done(); // all of them
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`receive`](Self::receive).
@@ -653,7 +696,20 @@ impl Consumer {
     }
 
     /// Gives up the message for which the last [`receive`](Self::receive) failed with
-    /// [`Status::TooLarge`] or [`Status::NoMemory`]: what is still to come of it is skipped.
+    /// [`Status::TooLarge`] or [`Status::NoMemory`]. What is still to come of it is skipped.
+    ///
+    /// ```
+    /// use spsc_shm::{Ring, Status};
+    /// let (mut producer, mut consumer) = Ring::anonymous(1 << 16)?.split();
+    /// consumer.set_max_message(1000);
+    /// producer.send(7, &[0; 40_000], None)?; // more than half the ring: it goes in fragments
+    /// producer.send(8, b"hello", None)?;
+    /// let refused = consumer.receive(None).map(|_| ()).unwrap_err();
+    /// assert_eq!(refused.status(), Status::TooLarge);
+    /// consumer.skip_message()?;
+    /// assert_eq!(consumer.receive(None)?.tag(), 8);
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Status::Misuse`] if there is none.
@@ -663,14 +719,14 @@ impl Consumer {
     }
 
     /// Sets how many bytes of fragments are assembled to one message at most: 64 MiB by default. A
-    /// message that needs no assembling may be larger.
+    /// message that needs no assembling may be larger. What it does to one that is too large is at
+    /// [`skip_message`](Self::skip_message).
     pub fn set_max_message(&mut self, bytes: usize) {
         self.ends().1.set_max(bytes as u64);
     }
 
-    /// The messages, each with its tag and in memory of its own. Each step waits up to `timeout`;
-    /// the last message before the producer closed is the last. What goes wrong is said once, and
-    /// ends it.
+    /// The messages, each with its tag and in memory of its own. Each step waits up to `timeout`. The
+    /// iterator ends when the producer has closed and all is read, or after an error.
     ///
     /// ```
     /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
@@ -755,6 +811,15 @@ pub struct Interrupter {
 impl Interrupter {
     /// Ends this end's current wait, or its next one, with [`Status::Interrupted`]: once. The other
     /// process does not notice, nor does another handle of the same ring. Async-signal-safe.
+    ///
+    /// ```
+    /// use spsc_shm::{Ring, Status};
+    /// let mut consumer = Ring::anonymous(4096)?.into_consumer();
+    /// consumer.interrupter().interrupt();
+    /// let ended = consumer.wait_for_data(1, None).unwrap_err();
+    /// assert_eq!(ended.status(), Status::Interrupted);
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     pub fn interrupt(&self) {
         match self.side {
             Role::Producer => self.ring.handle.interrupt::<Tx>(),

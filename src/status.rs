@@ -173,12 +173,24 @@ impl Error {
     }
 
     /// How the call ended.
+    ///
+    /// ```
+    /// use spsc_shm::{Ring, Status};
+    /// let error = Ring::create("a/b", 4096).unwrap_err();
+    /// assert_eq!(error.status(), Status::InvalidName);
+    /// ```
     #[must_use]
     pub const fn status(self) -> Status {
         self.status
     }
 
     /// The operating system's error number (`errno`), if the error came from there.
+    ///
+    /// ```
+    /// use spsc_shm::Ring;
+    /// assert!(Ring::connect("no-such-ring").unwrap_err().os_error().is_some());
+    /// assert_eq!(Ring::connect("a/b").unwrap_err().os_error(), None);
+    /// ```
     #[must_use]
     pub const fn os_error(self) -> Option<i32> {
         if self.os == 0 { None } else { Some(self.os) }

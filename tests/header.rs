@@ -4,8 +4,7 @@
 
 use std::path::Path;
 
-/// Macros, which cbindgen can't make. The numbers of the version stand in Cargo.toml and nowhere
-/// else.
+/// Macros, which cbindgen can't make. The version is written in Cargo.toml and nowhere else.
 fn macros() -> String {
     let [major, minor, patch] = [
         env!("CARGO_PKG_VERSION_MAJOR"),

@@ -133,7 +133,7 @@ impl Model {
         self.capacity - self.queue.len()
     }
 
-    /// What a call that can't wait says, if it is for `want` bytes and there are `there`.
+    /// What a call that can't wait returns, if it asks for `want` bytes and there are `there`.
     fn expect(&self, want: usize, there: usize) -> spsc_status {
         if want > self.capacity {
             spsc_status::SPSC_ERR_TOO_LARGE
@@ -148,7 +148,7 @@ impl Model {
     fn fill(&mut self, data: *mut u8, len: usize) {
         self.claimed.clear();
         for _ in 0..len {
-            // No period that a power of two could hide.
+            // Without a period that is a power of two, which could hide a mistake.
             self.next_byte = (self.next_byte + 1) % 251;
             self.claimed.push_back(self.next_byte);
         }
@@ -229,7 +229,7 @@ impl Model {
     }
 }
 
-/// Sizes around what matters: nothing, little, the capacity, and beyond it.
+/// Sizes near those that matter: nothing, little, the capacity, and more than that.
 fn size(capacity: usize) -> impl Strategy<Value = usize> {
     prop_oneof![
         1 => Just(0),
@@ -254,8 +254,8 @@ fn call(capacity: usize) -> impl Strategy<Value = Call> {
     })
 }
 
-/// A start of the counters just before one of the places where a narrower or a wrapped number
-/// would show, so that the calls pass it.
+/// A start of the counters just before a number at which a mistake in width or wrapping would show. The
+/// calls then pass it.
 fn start() -> impl Strategy<Value = u64> {
     let edges = prop_oneof![
         Just(0_u64), // 2^64 too: what lies before it wraps

@@ -13,6 +13,8 @@ mod hostile;
 mod hygiene;
 mod kills;
 mod process;
+#[cfg(target_arch = "x86_64")]
+mod replacing;
 mod ring;
 mod rng;
 mod spaces;
@@ -50,6 +52,8 @@ const PARTS: &[Part] = &[
     Part { name: "hostile", run: hostile::run, privileged: false },
     #[cfg(target_arch = "x86_64")]
     Part { name: "failures", run: failures::run, privileged: false },
+    #[cfg(target_arch = "x86_64")]
+    Part { name: "replacing", run: replacing::run, privileged: false },
     Part { name: "hygiene", run: hygiene::run, privileged: false },
     Part { name: "full-memory", run: spaces::full_memory, privileged: true },
     Part { name: "pid-namespaces", run: spaces::pid_namespaces, privileged: true },

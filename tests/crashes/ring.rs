@@ -3,6 +3,8 @@
 
 use spsc_shm::ffi::*;
 use std::ffi::{CString, c_void};
+#[cfg(target_arch = "x86_64")]
+use std::os::unix::fs::MetadataExt;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,10 +25,53 @@ impl Name {
         std::path::Path::new("/dev/shm").join(self.0.to_str().unwrap()).exists()
     }
 
+    /// The object that it stands for.
+    #[cfg(target_arch = "x86_64")]
+    pub fn inode(&self) -> Option<u64> {
+        let path = std::path::Path::new("/dev/shm").join(self.0.to_str().unwrap());
+        Some(std::fs::metadata(path).ok()?.ino())
+    }
+
+    /// Files that the library made to replace a ring of this name, or that anybody in this
+    /// process or in a child of it did.
+    #[cfg(target_arch = "x86_64")]
+    pub fn left_beside(&self) -> Vec<String> {
+        let lock = format!(".spsc-shm.lock.{}", self.0.to_str().unwrap());
+        let ours = |name: &String| {
+            *name == lock || {
+                let number =
+                    name.strip_prefix(".spsc-shm.").and_then(|rest| rest.split('.').next());
+                number.is_some_and(|number| {
+                    let stat = format!("/proc/{number}/stat");
+                    let stat = std::fs::read_to_string(stat).unwrap_or_default();
+                    let parent =
+                        stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+                    [number, parent.unwrap_or_default()].contains(&&*std::process::id().to_string())
+                })
+            }
+        };
+        names().filter(ours).collect()
+    }
+
+    /// Removes the second name that a dead process left.
+    #[cfg(target_arch = "x86_64")]
+    pub fn remove_temporary(pid: libc::pid_t) {
+        for name in names().filter(|name| name.starts_with(&format!(".spsc-shm.{pid}."))) {
+            std::fs::remove_file(std::path::Path::new("/dev/shm").join(name)).unwrap();
+        }
+    }
+
     pub fn unlink(&self) -> spsc_status {
         // SAFETY: a valid string.
         unsafe { spsc_unlink(self.0.as_ptr()) }
     }
+}
+
+/// What stands in the directory of the names.
+#[cfg(target_arch = "x86_64")]
+fn names() -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir("/dev/shm").expect("the directory is there");
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
 }
 
 impl Drop for Name {
@@ -173,6 +218,11 @@ impl Ring {
     pub fn fd(&self) -> i32 {
         // SAFETY: as in `claim`.
         unsafe { spsc_fd(self.0) }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub fn inode(&self) -> u64 {
+        std::fs::metadata(format!("/proc/self/fd/{}", self.fd())).unwrap().ino()
     }
 
     pub fn try_stats(&self) -> Result<spsc_stats_t, spsc_status> {

@@ -1,6 +1,6 @@
-//! The one who publishes, or releases, is killed after each single instruction of that function,
+//! A process that publishes, or releases, is killed after each single instruction of that function,
 //! while the other side sleeps or polls. Whatever the instant, either nothing was handed over or
-//! all of it, and the other side gets it without help; and whoever takes the role over goes on.
+//! all of it. The other side gets it without help, and whoever takes the role over goes on.
 
 use crate::Options;
 use crate::process::{Child, Shared, await_that};
@@ -32,7 +32,7 @@ struct Scenario {
 }
 
 pub fn run(options: &Options) {
-    // Every instruction in the build that is shipped; some, where the functions are much longer.
+    // Every instruction in the build that is shipped, and some in a build with longer functions.
     let stride = options.get("stride", if cfg!(debug_assertions) { 17 } else { 1 });
     for stepped in [Stepped::Publish, Stepped::Release] {
         for peer_sleeps in [true, false] {
@@ -172,8 +172,8 @@ impl Scenario {
         });
     }
 
-    /// Kills one that hands a message over, after so many instructions. `None` if that is as many
-    /// as there are; else, if the message was handed over, how long the peer took to see it.
+    /// Kills a process that hands a message over, after so many instructions. `None` if there are no more
+    /// than that. Otherwise, if the message was handed over, how long the peer took to see it.
     fn trial(&self, peer: &mut Child, instructions: u64) -> Option<Option<Duration>> {
         self.await_answer(peer);
         let before = self.position();

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 /// The directory of named objects, the same that glibc and musl use.
 const DIRECTORY: &[u8] = b"/dev/shm/";
 /// The longest name, in bytes, without a leading slash.
-const NAME_MAX: usize = 255;
+pub(crate) const NAME_MAX: usize = 255;
 /// What an anonymous ring is sealed against, so that no mapping of it can ever be cut short.
 const SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
 
@@ -126,21 +126,43 @@ pub(crate) fn link_name(fd: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
     };
     match done {
         0 => Ok(()),
-        _ if errno() == libc::EEXIST => Err(last_error().with_status(Status::AlreadyExists)),
-        _ => Err(last_error()),
+        _ => Err(already_exists(last_error())),
     }
+}
+
+/// A new, empty object with a name, unless that is taken (`AlreadyExists`): for whoever may write.
+pub(crate) fn create_new(name: &[u8]) -> Result<OwnedFd> {
+    let made = PathBuffer::of_name(name)?.open(libc::O_CREAT | libc::O_EXCL | libc::O_RDWR, 0o600);
+    made.map_err(already_exists)
+}
+
+/// Gives what stands under `name` the name `to` in its stead, unless that is taken
+/// (`AlreadyExists`).
+pub(crate) fn rename(name: &[u8], to: &[u8]) -> Result<()> {
+    rename_with(name, to, libc::RENAME_NOREPLACE).map_err(already_exists)
 }
 
 /// Exchanges what two names stand for, as one step.
 pub(crate) fn exchange(one: &[u8], other: &[u8]) -> Result<()> {
-    let (one, other) = (PathBuffer::of_name(one)?, PathBuffer::of_name(other)?);
-    let (here, there) = (one.as_ptr(), other.as_ptr());
-    let (at, how) = (libc::AT_FDCWD, libc::RENAME_EXCHANGE);
+    rename_with(one, other, libc::RENAME_EXCHANGE).map_err(not_found)
+}
+
+fn rename_with(from: &[u8], to: &[u8], how: libc::c_uint) -> Result<()> {
+    let (from, to) = (PathBuffer::of_name(from)?, PathBuffer::of_name(to)?);
+    let (here, there, at) = (from.as_ptr(), to.as_ptr(), libc::AT_FDCWD);
     // Not by the C library's function, which says EINVAL where the kernel says ENOSYS.
     // SAFETY: both paths are NUL-terminated.
     match unsafe { libc::syscall(libc::SYS_renameat2, at, here, at, there, how) } {
         0 => Ok(()),
-        _ => Err(not_found(last_error())),
+        _ => Err(last_error()),
+    }
+}
+
+/// Says `AlreadyExists` where that is what the error number means: in a call that makes a name.
+fn already_exists(error: Error) -> Error {
+    match error.os_error() {
+        Some(libc::EEXIST) => error.with_status(Status::AlreadyExists),
+        _ => error,
     }
 }
 
