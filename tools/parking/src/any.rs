@@ -122,7 +122,7 @@ pub fn produce(arguments: &[&str]) -> Outcome<()> {
                 jitter.pause();
             }
             let ring = jitter.next(own.len() as u64) as usize;
-            let grant = own[ring].claim(LAST.len(), None)?;
+            let mut grant = own[ring].claim(LAST.len(), None)?;
             grant.copy_from_slice(if left == 0 { &LAST } else { &MORE });
             grant.publish_all();
         }
