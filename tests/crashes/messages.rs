@@ -22,8 +22,8 @@ struct Ledger {
     finishing: AtomicU64,
     /// Messages that are done with for certain.
     finished: AtomicU64,
-    /// Whether a receiver was killed since, in which case a large message may have gone with it.
-    receiver_killed: AtomicU64,
+    /// Receivers that were killed since. A large message may have gone with each of them.
+    receivers_killed: AtomicU64,
     /// The messages of which nobody knows whether they were sent: each was the last of a sender
     /// that was killed.
     unsure: [AtomicU64; 4096],
@@ -42,7 +42,7 @@ impl Default for Ledger {
             sent: zero(),
             finishing: zero(),
             finished: zero(),
-            receiver_killed: zero(),
+            receivers_killed: zero(),
             unsure: std::array::from_fn(|_| zero()),
             unsure_count: zero(),
             lost: zero(),
@@ -88,8 +88,14 @@ fn is_met(status: spsc_status) -> bool {
 }
 
 impl Campaign {
-    fn is_large(&self, number: u64) -> bool {
-        self.stream.len(number) > CAPACITY / 2
+    /// Whether a receiver that was killed since the last message was done with may have taken this
+    /// one along: one each.
+    fn went_with_a_receiver(&self, number: u64) -> bool {
+        let killed = self.ledger.receivers_killed.load(SeqCst);
+        if killed > 0 {
+            self.ledger.receivers_killed.store(killed - 1, SeqCst);
+        }
+        killed > 0 && self.stream.len(number) > CAPACITY / 2
     }
 
     fn send(&self, rng: &mut Rng) {
@@ -152,22 +158,22 @@ impl Campaign {
             assert!(number >= next, "message {number} came again after {next}");
             for missing in next..number {
                 let done = again && missing == next;
-                let gone = self.is_large(missing)
-                    && missing == ledger.finished.load(SeqCst)
-                    && ledger.receiver_killed.swap(0, SeqCst) != 0;
                 assert!(
-                    done || gone || ledger.is_unsure(missing),
+                    done || ledger.is_unsure(missing) || self.went_with_a_receiver(missing),
                     "message {missing} was sent whole, and is lost"
                 );
                 ledger.lost.fetch_add((!done).into(), SeqCst);
             }
-            again = false;
+            // What came before is accounted for, whatever becomes of this process.
+            (next, again) = (number, false);
+            ledger.finishing.store(next, SeqCst);
+            ledger.finished.store(next, SeqCst);
             pause(rng);
             ledger.finishing.store(number + 1, SeqCst);
             assert_eq!(ring.receive_done(), SPSC_OK);
-            next = number + 1;
+            next += 1;
             ledger.finished.store(next, SeqCst);
-            ledger.receiver_killed.store(0, SeqCst);
+            ledger.receivers_killed.store(0, SeqCst);
             pause(rng);
         }
     }
@@ -203,7 +209,7 @@ pub fn run(numbers: &Options) {
                     Child { pid }.kill();
                     *left -= 1;
                     if !*sends {
-                        ledger.receiver_killed.store(1, SeqCst);
+                        ledger.receivers_killed.fetch_add(1, SeqCst);
                     }
                     *child = campaign.start(*sends, rng.next());
                 }
@@ -223,10 +229,9 @@ pub fn run(numbers: &Options) {
     }
     assert_eq!(ring.available(), 0, "something is left in the ring");
     let (finished, sent) = (ledger.finished.load(SeqCst), ledger.sent.load(SeqCst));
-    let gone = ledger.receiver_killed.load(SeqCst) != 0 && campaign.is_large(finished);
     for missing in finished..sent {
         let done = missing < ledger.finishing.load(SeqCst);
-        let accounted = done || ledger.is_unsure(missing) || (gone && missing == finished);
+        let accounted = done || ledger.is_unsure(missing) || campaign.went_with_a_receiver(missing);
         assert!(accounted, "message {missing}, one of the last, is lost");
     }
     let (lost, unsure) = (ledger.lost.load(SeqCst), ledger.unsure_count.load(SeqCst));
