@@ -200,6 +200,31 @@ impl Ring {
         unsafe { spsc_wait_for_data(self.0, need, timeout_ns) }
     }
 
+    pub fn send(&self, tag: u32, message: &[u8], timeout_ns: u64) -> spsc_status {
+        // SAFETY: as in `claim`.
+        unsafe { spsc_send(self.0, tag, message.as_ptr().cast(), message.len(), timeout_ns) }
+    }
+
+    /// Calls `take` with the tag and the bytes of the next message.
+    pub fn receive(&self, timeout_ns: u64, take: impl FnOnce(u32, &[u8])) -> spsc_status {
+        let mut message = std::mem::MaybeUninit::uninit();
+        // SAFETY: as in `claim`; the message is written, and its bytes are there, where the status
+        // says so.
+        unsafe {
+            let status = spsc_receive(self.0, timeout_ns, message.as_mut_ptr());
+            if status == SPSC_OK {
+                let spsc_message { data, len, tag, .. } = message.assume_init();
+                take(tag, std::slice::from_raw_parts(data.cast(), len));
+            }
+            status
+        }
+    }
+
+    pub fn receive_done(&self) -> spsc_status {
+        // SAFETY: as in `claim`.
+        unsafe { spsc_receive_done(self.0) }
+    }
+
     pub fn wakeup_all(&self) -> spsc_status {
         // SAFETY: as in `claim`.
         unsafe { spsc_wakeup_all(self.0) }
