@@ -11,6 +11,8 @@ mod failures;
 mod forks;
 mod hostile;
 mod hygiene;
+#[path = "../inline/mod.rs"]
+mod inline;
 mod kills;
 mod messages;
 mod process;
