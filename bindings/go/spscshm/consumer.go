@@ -84,10 +84,10 @@ func (c *Consumer) WriteTo(w io.Writer) (int64, error) {
 		switch {
 		case err != nil:
 			return total, err
-		case n < len(data):
-			return total, io.ErrShortWrite
 		case e.state.Load() == closing:
 			return total, e.cutShort(opWriteTo)
+		case n < len(data):
+			return total, io.ErrShortWrite
 		}
 	}
 }
