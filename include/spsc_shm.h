@@ -275,6 +275,28 @@ typedef struct spsc_options {
 } spsc_options;
 
 /**
+ * A message: what was received, or is to be sent.
+ */
+typedef struct spsc_message {
+  /**
+   * The payload. May be NULL if len is 0.
+   */
+  const void *data;
+  /**
+   * Its size in bytes.
+   */
+  size_t len;
+  /**
+   * The caller's, to tell kinds of messages apart.
+   */
+  uint32_t tag;
+  /**
+   * 0 in what was received; not looked at in what is to be sent.
+   */
+  uint32_t reserved;
+} spsc_message;
+
+/**
  * What can be seen of one side of a ring.
  */
 typedef struct spsc_role_stats {
@@ -699,6 +721,144 @@ SPSC_MUST_USE
 spsc_status spsc_wait_for_data(struct spsc_ring *ring,
                                size_t need,
                                uint64_t timeout_ns);
+
+/**
+ * Sends a copy of len bytes at data as one message, once there is room for it, and wakes the
+ * consumer if it sleeps.
+ *
+ * A message is a frame in the ring's stream of bytes, so that one ring carries either bytes or
+ * messages, and the reader must know which. Every payload in the ring is aligned to 8 bytes.
+ *
+ * One of more than half the capacity goes in fragments, while the other side receives them, and
+ * may be larger than the ring. If the call ends half-way, that message is lost; those before it and
+ * after it are not. With timeout_ns 0 it is sent only if there is room for all of it.
+ *
+ * tag: the caller's, to tell kinds of messages apart.
+ * data: may be NULL if len is 0.
+ * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
+ *
+ * Outcomes and errors as spsc_claim; SPSC_ERR_CORRUPT also where what was sent before is not a
+ * stream of messages. The message is never too large.
+ *
+ * Thread: producer. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_send(struct spsc_ring *ring,
+                      uint32_t tag,
+                      const void *data,
+                      size_t len,
+                      uint64_t timeout_ns);
+
+/**
+ * Sends several messages: waits until there is room for the first, and sends all that fit, at once.
+ * As spsc_send otherwise. A first one of more than half the capacity is sent alone.
+ *
+ * messages: count messages; may be NULL if count is 0.
+ * out_count: how many of them were sent: at least one, unless count is 0.
+ *
+ * Thread: producer. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_send_some(struct spsc_ring *ring,
+                           const struct spsc_message *messages,
+                           size_t count,
+                           uint64_t timeout_ns,
+                           size_t *out_count);
+
+/**
+ * Waits until there is room for a message of max_len bytes, and claims its payload, to write in
+ * place. It is sent by spsc_message_publish. A new claim, or sending anything else, replaces it.
+ *
+ * max_len: bytes, at most half the capacity; more gives SPSC_ERR_TOO_LARGE.
+ * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
+ * out_data: aligned to 8; valid until the message is published, the next claim, or spsc_close.
+ *
+ * Outcomes and errors as spsc_send.
+ *
+ * Thread: producer. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_message_claim(struct spsc_ring *ring,
+                               size_t max_len,
+                               uint64_t timeout_ns,
+                               void **out_data);
+
+/**
+ * Sends the first len claimed bytes as one message, and wakes the consumer if it sleeps. The claim
+ * is used up.
+ *
+ * tag: as for spsc_send.
+ * len: bytes, at most what was claimed; 0 sends an empty message.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if len is more than is claimed, or nothing is:
+ * nothing is sent then.
+ *
+ * Thread: producer. Blocks: no.
+ */
+spsc_status spsc_message_publish(struct spsc_ring *ring, uint32_t tag, size_t len);
+
+/**
+ * Waits for the next message. Until spsc_receive_done, another spsc_receive gives the same one
+ * again.
+ *
+ * timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
+ * out_message: its data is valid until spsc_receive_done or spsc_close. It lies in the ring,
+ * aligned to 8, where it is the other process's to change at any time, should it break the rules:
+ * copy before you validate. A message that came in fragments is assembled in memory of this handle,
+ * which is kept for the next one.
+ *
+ * A call that ends before all fragments are there keeps what it has, and the next one goes on. After
+ * SPSC_CLOSED and SPSC_PEER_DEAD there is nothing to go on with: that message is lost.
+ *
+ * Outcomes and errors as spsc_peek, and: SPSC_ERR_CORRUPT where no sender of messages wrote what is
+ * there; SPSC_ERR_TOO_LARGE for fragments of more than spsc_set_max_message in all;
+ * SPSC_ERR_NO_MEMORY where there is none for them. After the last two, spsc_receive_done skips the
+ * message.
+ *
+ * Thread: consumer. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_receive(struct spsc_ring *ring,
+                         uint64_t timeout_ns,
+                         struct spsc_message *out_message);
+
+/**
+ * Waits for the next message, and gives all that are there, up to max: the way to amortise a call
+ * over many. As spsc_receive otherwise. A message that came in fragments is given alone.
+ *
+ * out_messages: room for max messages; may be NULL if max is 0. spsc_receive_done consumes all that
+ * were given.
+ * out_count: how many were given: at least one, unless max is 0.
+ *
+ * Thread: consumer. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_receive_some(struct spsc_ring *ring,
+                              uint64_t timeout_ns,
+                              struct spsc_message *out_messages,
+                              size_t max,
+                              size_t *out_count);
+
+/**
+ * Consumes what the last spsc_receive or spsc_receive_some gave: the producer may write over it. After
+ * an SPSC_ERR_TOO_LARGE or SPSC_ERR_NO_MEMORY of theirs it skips that message, all of it: what is
+ * still to come is passed over by the next call that receives.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if nothing was received.
+ *
+ * Thread: consumer. Blocks: no.
+ */
+spsc_status spsc_receive_done(struct spsc_ring *ring);
+
+/**
+ * Sets how many bytes of fragments this handle assembles to one message at most. A message that
+ * needs no assembling may be larger.
+ *
+ * bytes: 64 MiB by default.
+ *
+ * Thread: consumer. Blocks: no.
+ */
+spsc_status spsc_set_max_message(struct spsc_ring *ring, size_t bytes);
 
 /**
  * Interrupts the current wait of both sides, in every process, or where a side is not waiting its

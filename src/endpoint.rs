@@ -70,9 +70,37 @@ impl<S: Side> Endpoint<S> {
         unsafe { self.locks.as_ref() }
     }
 
-    /// Grants `want` bytes from `here` on.
+    /// Bytes that could be granted, by what was last seen of the other side.
+    pub(crate) fn room(&self) -> u64 {
+        self.cursor.room()
+    }
+
+    /// The most that could ever be granted.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.cursor.mask + 1
+    }
+
+    /// Bytes that are granted.
     #[inline(always)]
-    fn grant(&mut self, want: u64) -> *mut u8 {
+    pub(crate) fn granted(&self) -> u64 {
+        self.cursor.granted
+    }
+
+    /// Where they begin.
+    #[inline(always)]
+    pub(crate) fn here(&self) -> *mut u8 {
+        self.cursor.here()
+    }
+
+    /// Takes back what is granted.
+    #[inline(always)]
+    pub(crate) fn drop_grant(&mut self) {
+        self.cursor.granted = 0;
+    }
+
+    /// Grants `want` bytes from `here` on. There is room for them.
+    #[inline(always)]
+    pub(crate) fn grant(&mut self, want: u64) -> *mut u8 {
         self.cursor.granted = want;
         self.cursor.here()
     }

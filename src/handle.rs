@@ -3,6 +3,7 @@
 use crate::cursor::{Rx, Side, Tx};
 use crate::endpoint::Endpoint;
 use crate::layout::{self, CachePadded};
+use crate::message::{Receiver, Sender};
 use crate::options::Options;
 use crate::registry::{Registry, Slot};
 use crate::role::{self, Locks};
@@ -20,6 +21,8 @@ pub(crate) struct Handle {
     consumer: UnsafeCell<Endpoint<Rx>>,
     producer_monitor: CachePadded<Monitor>,
     consumer_monitor: CachePadded<Monitor>,
+    sender: CachePadded<UnsafeCell<Sender>>,
+    receiver: CachePadded<UnsafeCell<Receiver>>,
     locks: Locks,
     segment: Segment,
     registry: &'static Registry,
@@ -55,8 +58,9 @@ impl End for Rx {
 }
 
 // SAFETY: the pointers in the endpoints are into the handle, which does not move, and into its
-// segment, which belongs to the process. The endpoints are reached through `endpoint` only, whose
-// caller promises to be the only one on its side; all other state is atomic or immutable.
+// segment, which belongs to the process. The endpoints, and what belongs to messages, are reached
+// through `endpoint`, `sender` and `receiver` only, whose callers promise to be the only ones on
+// their side; all other state is atomic or immutable.
 unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
@@ -139,6 +143,10 @@ impl Handle {
         unsafe {
             (&raw mut (*this).producer_monitor).write(CachePadded::default());
             (&raw mut (*this).consumer_monitor).write(CachePadded::default());
+            let sender = UnsafeCell::new(Sender::new(capacity));
+            (&raw mut (*this).sender).write(CachePadded(sender));
+            let receiver = UnsafeCell::new(Receiver::new());
+            (&raw mut (*this).receiver).write(CachePadded(receiver));
             (&raw mut (*this).locks).write(locks);
             (&raw mut (*this).segment).write(segment);
             (&raw mut (*this).registry).write(registry);
@@ -158,6 +166,41 @@ impl Handle {
     #[inline(always)]
     pub(crate) fn endpoint<S: End>(&self) -> *mut Endpoint<S> {
         S::endpoint(self).get()
+    }
+
+    /// What belongs to the messages that are sent; as the producer's [`endpoint`](Self::endpoint).
+    #[inline(always)]
+    pub(crate) fn sender(&self) -> *mut Sender {
+        self.sender.get()
+    }
+
+    /// What belongs to the messages that are received; as the consumer's
+    /// [`endpoint`](Self::endpoint).
+    #[inline(always)]
+    pub(crate) fn receiver(&self) -> *mut Receiver {
+        self.receiver.get()
+    }
+
+    /// Gives the producer's role up, if this handle has it, and tells the other side.
+    ///
+    /// # Safety
+    /// The caller is the only one on this side of this handle.
+    pub(crate) unsafe fn leave_producer(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { (*self.endpoint::<Tx>()).detach() };
+    }
+
+    /// Gives the consumer's role up, if this handle has it, and tells the other side. What was
+    /// assembled of a message is forgotten.
+    ///
+    /// # Safety
+    /// The caller is the only one on this side of this handle.
+    pub(crate) unsafe fn leave_consumer(&self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (*self.endpoint::<Rx>()).detach();
+            (*self.receiver()).forget();
+        }
     }
 
     /// Bytes of data: a power of two.
@@ -252,6 +295,7 @@ impl Handle {
         unsafe {
             (*self.endpoint::<Tx>()).forget_role();
             (*self.endpoint::<Rx>()).forget_role();
+            (*self.receiver()).forget();
         }
     }
 }

@@ -16,6 +16,8 @@ mod cursor;
 mod wait;
 mod endpoint;
 #[cfg(not(loom))]
+mod message;
+#[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]
 mod segment;
@@ -36,7 +38,9 @@ pub use grant::{ReadGrant, WriteGrant};
 #[cfg(not(loom))]
 pub use handle::{RoleState, RoleStats, Stats};
 #[cfg(not(loom))]
+pub use message::{BatchIter, Message, MessageBatch, MessageGrant, Payload};
+#[cfg(not(loom))]
 pub use options::{Options, Spin};
 #[cfg(not(loom))]
-pub use ring::{Consumer, Interrupter, Producer, Ring};
+pub use ring::{Consumer, Interrupter, Messages, Producer, Ring};
 pub use status::{Error, Result, Status};

@@ -4,6 +4,7 @@ use crate::cursor::{Rx, Tx};
 use crate::endpoint::Endpoint;
 use crate::grant::{ReadGrant, WriteGrant};
 use crate::handle::{Handle, Stats};
+use crate::message::{Message, MessageBatch, MessageGrant, Outgoing, Receiver, Sender};
 use crate::options::{Options, nanoseconds};
 use crate::role::Role;
 use crate::segment::Segment;
@@ -39,6 +40,10 @@ impl Options {
 /// A time as `timeout_ns`; `None` and what does not fit are without limit.
 fn limit(timeout: Option<Duration>) -> u64 {
     timeout.map_or(FOREVER, nanoseconds)
+}
+
+fn outgoing(&(tag, data): &(u32, &[u8])) -> Outgoing {
+    Outgoing { data: data.as_ptr(), len: data.len(), tag }
 }
 
 /// An open ring. Any thread may look at it; [`split`](Ring::split) it to use it.
@@ -189,6 +194,13 @@ impl Producer {
         unsafe { &mut *self.ring.handle.endpoint() }
     }
 
+    /// The same, and what belongs to the messages that it sends.
+    #[inline(always)]
+    fn ends(&mut self) -> (&mut Endpoint<Tx>, &mut Sender) {
+        // SAFETY: as in `endpoint`; they are two things.
+        unsafe { (&mut *self.ring.handle.endpoint(), &mut *self.ring.handle.sender()) }
+    }
+
     /// The ring, for what any thread may do with it.
     #[must_use]
     pub fn ring(&self) -> &Arc<Ring> {
@@ -233,6 +245,68 @@ impl Producer {
     pub fn wait_for_space(&mut self, need: usize, timeout: Option<Duration>) -> Result<()> {
         self.endpoint().wait_for(need as u64, limit(timeout))
     }
+
+    /// Sends a copy of `data` as one message, once there is room for it. `tag` is the caller's, to
+    /// tell kinds of messages apart.
+    ///
+    /// A message of more than half the capacity goes in fragments, while the other side receives
+    /// them, and may be larger than the ring. If the call ends half-way, that message is lost; the
+    /// next one is not. With a timeout of zero it is sent only if there is room for all of it.
+    ///
+    /// ```
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// producer.send(7, b"hello", None)?;
+    /// # assert_eq!(consumer.receive(None)?.into_vec(), b"hello");
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim). [`Status::Corrupt`] also where the stream holds bytes that are no
+    /// messages.
+    #[inline]
+    pub fn send(&mut self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<()> {
+        let (endpoint, sender) = self.ends();
+        let message = outgoing(&(tag, data));
+        if sender.try_send(endpoint, message) {
+            if endpoint.needs_wakeup() {
+                endpoint.wake_if_waiting();
+            }
+            return Ok(());
+        }
+        sender.send(endpoint, message, limit(timeout))
+    }
+
+    /// Waits until there is room for the first message, and sends all that fit, at once: says how
+    /// many. A first one of more than half the capacity is sent alone.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    #[inline]
+    pub fn send_some(
+        &mut self,
+        messages: &[(u32, &[u8])],
+        timeout: Option<Duration>,
+    ) -> Result<usize> {
+        let (endpoint, sender) = self.ends();
+        let message = |i: usize| outgoing(&messages[i]);
+        sender.send_some(endpoint, messages.len(), message, limit(timeout))
+    }
+
+    /// Waits until there is room for a message of `max_len` bytes, at most half the capacity, and
+    /// grants its payload, to write in place.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); [`Status::TooLarge`] for more than half the capacity.
+    #[inline]
+    pub fn claim_message(
+        &mut self,
+        max_len: usize,
+        timeout: Option<Duration>,
+    ) -> Result<MessageGrant<'_>> {
+        let (endpoint, sender) = self.ends();
+        let data = sender.claim(endpoint, max_len, limit(timeout))?;
+        Ok(MessageGrant::new(endpoint, sender, data, max_len))
+    }
 }
 
 impl Drop for Producer {
@@ -270,6 +344,13 @@ impl Consumer {
     fn endpoint(&mut self) -> &mut Endpoint<Rx> {
         // SAFETY: there is one consumer of this handle, and it is borrowed mutably.
         unsafe { &mut *self.ring.handle.endpoint() }
+    }
+
+    /// The same, and what belongs to the messages that it receives.
+    #[inline(always)]
+    fn ends(&mut self) -> (&mut Endpoint<Rx>, &mut Receiver) {
+        // SAFETY: as in `endpoint`; they are two things.
+        unsafe { (&mut *self.ring.handle.endpoint(), &mut *self.ring.handle.receiver()) }
     }
 
     /// The ring, for what any thread may do with it.
@@ -312,6 +393,115 @@ impl Consumer {
     /// As [`Producer::claim`].
     pub fn wait_for_data(&mut self, need: usize, timeout: Option<Duration>) -> Result<()> {
         self.endpoint().wait_for(need as u64, limit(timeout))
+    }
+
+    /// Waits for the next message. Until it is [`done`](Message::done), it is received again.
+    ///
+    /// One that came in fragments is assembled in this process's memory. A call that ends half-way
+    /// keeps what it has, and the next one goes on; where the producer has closed or died, there is
+    /// nothing to go on with, and the message is lost.
+    ///
+    /// ```
+    /// use spsc_shm::Status;
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// # producer.send(7, b"hello", None)?;
+    /// # drop(producer);
+    /// loop {
+    ///     match consumer.receive(None) {
+    ///         Ok(message) => {
+    ///             println!("{}: {} bytes", message.tag(), message.len());
+    ///             message.done();
+    ///         }
+    ///         Err(error) if error.status() == Status::Closed => break,
+    ///         Err(error) => return Err(error),
+    ///     }
+    /// }
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`peek`](Self::peek). [`Status::Corrupt`] also where no sender of messages wrote what is
+    /// there; [`Status::TooLarge`] for a message of more than
+    /// [`set_max_message`](Self::set_max_message) allows, and [`Status::NoMemory`], until
+    /// [`skip_message`](Self::skip_message).
+    #[inline]
+    pub fn receive(&mut self, timeout: Option<Duration>) -> Result<Message<'_>> {
+        let (endpoint, receiver) = self.ends();
+        let given = match receiver.try_receive(endpoint) {
+            Some(given) => given,
+            None => receiver.receive(endpoint, limit(timeout))?,
+        };
+        Ok(Message::new(endpoint, receiver, given))
+    }
+
+    /// Waits for the next message, and gives all that are there. One that came in fragments is given
+    /// alone.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    #[inline]
+    pub fn receive_some(&mut self, timeout: Option<Duration>) -> Result<MessageBatch<'_>> {
+        let (endpoint, receiver) = self.ends();
+        MessageBatch::receive(endpoint, receiver, limit(timeout))
+    }
+
+    /// Gives up the message for which the last [`receive`](Self::receive) failed with
+    /// [`Status::TooLarge`] or [`Status::NoMemory`]: what is still to come of it is skipped.
+    ///
+    /// # Errors
+    /// [`Status::Misuse`] if there is none.
+    pub fn skip_message(&mut self) -> Result<()> {
+        let (endpoint, receiver) = self.ends();
+        receiver.skip(endpoint)
+    }
+
+    /// Sets how many bytes of fragments are assembled to one message at most: 64 MiB by default. A
+    /// message that needs no assembling may be larger.
+    pub fn set_max_message(&mut self, bytes: usize) {
+        self.ends().1.set_max(bytes as u64);
+    }
+
+    /// The messages, each with its tag and in memory of its own. Each step waits up to `timeout`;
+    /// the last message before the producer closed is the last. What goes wrong is said once, and
+    /// ends it.
+    ///
+    /// ```
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// # producer.send(7, b"hello", None)?;
+    /// # drop(producer);
+    /// for message in consumer.messages(None) {
+    ///     let (tag, bytes) = message?;
+    ///     println!("{tag}: {bytes:?}");
+    /// }
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
+    pub fn messages(&mut self, timeout: Option<Duration>) -> Messages<'_> {
+        Messages { consumer: self, timeout, over: false }
+    }
+}
+
+/// The messages that a [`Consumer`] receives, in memory of their own.
+#[derive(Debug)]
+pub struct Messages<'a> {
+    consumer: &'a mut Consumer,
+    timeout: Option<Duration>,
+    over: bool,
+}
+
+impl Iterator for Messages<'_> {
+    type Item = Result<(u32, Vec<u8>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let received = self.consumer.receive(self.timeout);
+        let received = received.map(|message| (message.tag(), message.into_vec()));
+        self.over = received.is_err();
+        match received {
+            Err(error) if error.status() == Status::Closed => None,
+            received => Some(received),
+        }
     }
 }
 

@@ -35,7 +35,9 @@ fn generate() -> String {
     config.after_includes = Some(macros());
     let mut header = Vec::new();
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["types", "lifecycle", "producer", "consumer", "any", "wait_any", "cursor"] {
+    for file in
+        ["types", "lifecycle", "producer", "consumer", "message", "any", "wait_any", "cursor"]
+    {
         builder = builder.with_src(root.join(format!("src/ffi/{file}.rs")));
     }
     builder = builder.with_src(root.join("src/cursor.rs"));

@@ -91,8 +91,8 @@ pub unsafe extern "C" fn spsc_leave(ring: *mut spsc_ring, sides: u32) -> spsc_st
         // SAFETY: the caller is the one thread of each side that it names.
         on_sides(
             sides,
-            || unsafe { (*handle.endpoint::<Tx>()).detach() },
-            || unsafe { (*handle.endpoint::<Rx>()).detach() },
+            || unsafe { handle.leave_producer() },
+            || unsafe { handle.leave_consumer() },
         )
     })
 }
