@@ -1,5 +1,5 @@
-//! A ring's object and its mapping: a named or an anonymous file, the control block before the
-//! data, and the data twice in a row, so that no region is ever split at the end of the buffer.
+//! A ring's object and its mapping: a named or an anonymous file, with the control block and then the
+//! data. The data is mapped twice in a row, so that no region is ever split at the end of the buffer.
 //!
 //! ```text
 //!     │ guard │ control │ data │ data again │ guard │
@@ -8,7 +8,7 @@
 //! The second mapping of the data shows the same memory: a write at `capacity + i` through the
 //! first pointer is a write at `i`. The idea is older than this library; see "magic ring buffer"
 //! (P. Howard) and the virtual ring buffers of the `vrb` package (2002). The guards can't be touched: an
-//! overrun of the data is a fault where it happens, not a corruption elsewhere.
+//! overrun of the data faults where it happens, and corrupts nothing elsewhere.
 
 use crate::layout::{Control, MAGIC, VERSION, VERSION_MAJOR};
 use crate::options::Options;
@@ -26,8 +26,8 @@ use std::sync::atomic::{Ordering, fence};
 /// The largest capacity, in bytes: the doubled mapping must fit the address space.
 const CAPACITY_MAX: u64 = 1 << 46;
 
-/// The numbers of a ring, copied out of the control block and checked: from then on no pointer is
-/// computed from anything that another process can change.
+/// The numbers of a ring, copied out of the control block and checked. No pointer is computed from
+/// anything that another process can change.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     data_offset: usize,
@@ -59,16 +59,16 @@ impl Segment {
             return Err(Status::InvalidArgument.into());
         }
         let shape = Self::shape_for(min_capacity, options)?;
-        // Early, so that a name that is taken is not reported as a file system that is full; and
-        // what is replaced makes room.
+        // Early, so that a name that is taken is not reported as a full file system, and so that the
+        // old ring's memory is free for the new one.
         let replaced = Self::retire_stale(name, options)?;
         let file = file::create_unnamed(options.mode)?;
         file::restrict_mode(file.as_fd())?;
         Ok(Self { replaced, ..Self::initialise(file, shape, options)? })
     }
 
-    /// Gives the ring its name. Only now that it is ready, so that a process that dies on the way
-    /// leaves nothing behind, and nobody ever connects to a half-made ring.
+    /// Gives the ring its name, now that it is ready. So a process that dies on the way leaves nothing
+    /// behind, and nobody ever connects to a half-made ring.
     pub(crate) fn link_name(&mut self, name: &[u8], options: &Options) -> Result<()> {
         // Kept once it is there: an object that has lost its last name never gets another.
         let mut own = None;
@@ -107,8 +107,8 @@ impl Segment {
         Self::adopt(file::open(name)?)
     }
 
-    /// As [`connect`](Self::connect), waiting for the name to appear and be ready. Looks again
-    /// after a pause that grows to 5 ms.
+    /// As [`connect`](Self::connect), but waits for the name to appear and be ready. It looks again
+    /// after pauses that grow to 5 ms.
     pub(crate) fn connect_timeout(name: &[u8], timeout_ns: u64) -> Result<Self> {
         let deadline = clock::now().saturating_add(timeout_ns);
         let mut pause = 50_000;
@@ -155,7 +155,7 @@ impl Segment {
         unsafe { self.memory.base().add(page_size()).cast().as_ref() }
     }
 
-    /// The first byte of the data; `2 * capacity` bytes from there on are mapped.
+    /// The first byte of the data. `2 * capacity` bytes from there on are mapped.
     pub(crate) fn data(&self) -> NonNull<u8> {
         // SAFETY: inside the reservation, by its construction in `map`.
         unsafe { self.memory.base().add(page_size() + self.shape.data_offset) }
