@@ -1,6 +1,7 @@
 # Crashes, hostile peers, failing system calls: docs/TESTING.md, "Crashes and hostile peers".
 crashes() { cargo test --release --test crashes -- "$@"; }
 crashes kills --kills 100
+crashes messages --kills 1000
 crashes steps
 crashes forks
 crashes hostile --corruptions 500000

@@ -1,9 +1,12 @@
 //! Any sequence of calls does what the same calls on a queue of bytes would do, wherever the
 //! counters stand. Through the C functions, which allow all that the Rust types forbid: several
-//! publishes of one claim, and misuse.
+//! publishes of one claim, and misuse. Each side goes through the functions, through the inline
+//! header, or through both mixed.
 
 mod common;
+mod inline;
 
+use inline::*;
 use proptest::prelude::*;
 use spsc_shm::ffi::*;
 use std::collections::VecDeque;
@@ -47,10 +50,11 @@ impl Raw {
         }
     }
 
-    fn claim(&self, want: usize) -> Result<*mut u8, spsc_status> {
+    fn claim(&self, want: usize, inline: bool) -> Result<*mut u8, spsc_status> {
         let mut data = ptr::null_mut::<c_void>();
+        let call = if inline { inline_claim } else { spsc_claim };
         // SAFETY: the handle is open, and the place valid.
-        match unsafe { spsc_claim(self.0, want, 0, &raw mut data) } {
+        match unsafe { call(self.0, want, 0, &raw mut data) } {
             spsc_status::SPSC_OK => Ok(data.cast()),
             other => Err(other),
         }
@@ -65,10 +69,11 @@ impl Raw {
         }
     }
 
-    fn peek(&self, want: usize) -> Result<*const u8, spsc_status> {
+    fn peek(&self, want: usize, inline: bool) -> Result<*const u8, spsc_status> {
         let mut data = ptr::null::<c_void>();
+        let call = if inline { inline_peek } else { spsc_peek };
         // SAFETY: the handle is open, and the place valid.
-        match unsafe { spsc_peek(self.0, want, 0, &raw mut data) } {
+        match unsafe { call(self.0, want, 0, &raw mut data) } {
             spsc_status::SPSC_OK => Ok(data.cast()),
             other => Err(other),
         }
@@ -101,6 +106,15 @@ enum Call {
     PeekSome(usize),
     WaitForData(usize),
     Release(usize),
+}
+
+impl Call {
+    fn is_the_producers(self) -> bool {
+        matches!(
+            self,
+            Self::Claim(_) | Self::ClaimSome(_) | Self::WaitForSpace(_) | Self::Publish(_)
+        )
+    }
 }
 
 /// What the ring should be, and what was granted.
@@ -165,12 +179,12 @@ impl Model {
         self.peeked = len;
     }
 
-    fn run(&mut self, ring: &Raw, call: Call) {
+    fn run(&mut self, ring: &Raw, call: Call, inline: bool) {
         let (free, there) = (self.free(), self.queue.len());
         // What a call returned, and what it should have.
         let (got, expected) = match call {
             Call::Claim(want) => {
-                let got = ring.claim(want).map(|data| self.fill(data, want));
+                let got = ring.claim(want, inline).map(|data| self.fill(data, want));
                 (got.err(), self.expect(want, free))
             }
             Call::ClaimSome(min) => {
@@ -186,8 +200,9 @@ impl Model {
                 (Some(got), self.expect(need, free))
             }
             Call::Publish(n) => {
+                let publish = if inline { inline_publish } else { spsc_publish };
                 // SAFETY: the handle is open.
-                let got = unsafe { spsc_publish(ring.0, n) };
+                let got = unsafe { publish(ring.0, n) };
                 if n > self.claimed.len() {
                     (Some(got), spsc_status::SPSC_ERR_MISUSE)
                 } else {
@@ -197,7 +212,7 @@ impl Model {
                 }
             }
             Call::Peek(want) => {
-                let got = ring.peek(want).map(|data| self.compare(data, want));
+                let got = ring.peek(want, inline).map(|data| self.compare(data, want));
                 (got.err(), self.expect(want, there))
             }
             Call::PeekSome(min) => {
@@ -213,8 +228,9 @@ impl Model {
                 (Some(got), self.expect(need, there))
             }
             Call::Release(n) => {
+                let release = if inline { inline_release } else { spsc_release };
                 // SAFETY: the handle is open.
-                let got = unsafe { spsc_release(ring.0, n) };
+                let got = unsafe { release(ring.0, n) };
                 if n > self.peeked {
                     (Some(got), spsc_status::SPSC_ERR_MISUSE)
                 } else {
@@ -225,7 +241,7 @@ impl Model {
                 }
             }
         };
-        assert_eq!(got.unwrap_or(spsc_status::SPSC_OK), expected, "{call:?}");
+        assert_eq!(got.unwrap_or(spsc_status::SPSC_OK), expected, "{call:?}, inline: {inline}");
     }
 }
 
@@ -266,27 +282,47 @@ fn start() -> impl Strategy<Value = u64> {
     (edges, 0..20_000_u64).prop_map(|(edge, before)| edge.wrapping_sub(before))
 }
 
-fn scenario() -> impl Strategy<Value = (usize, u64, Vec<Call>)> {
-    (12..=14_u32).prop_flat_map(|bits| {
+#[derive(Clone, Debug)]
+struct Scenario {
+    capacity: usize,
+    start: u64,
+    producer: Way,
+    consumer: Way,
+    /// Each with a toss that decides for a side that mixes.
+    calls: Vec<(Call, bool)>,
+}
+
+fn scenario() -> impl Strategy<Value = Scenario> {
+    let way = || proptest::sample::select(WAYS.as_slice());
+    (12..=14_u32, start(), way(), way()).prop_flat_map(|(bits, start, producer, consumer)| {
         let capacity = 1 << bits;
-        (Just(capacity), start(), proptest::collection::vec(call(capacity), 1..300))
+        let call = (call(capacity), any::<bool>());
+        proptest::collection::vec(call, 1..300).prop_map(move |calls| Scenario {
+            capacity,
+            start,
+            producer,
+            consumer,
+            calls,
+        })
     })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 200,
+        cases: 300,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
     #[test]
-    fn any_sequence_of_calls_does_what_a_queue_would((capacity, start, calls) in scenario()) {
+    fn any_sequence_of_calls_does_what_a_queue_would(scenario in scenario()) {
+        let Scenario { capacity, start, producer, consumer, calls } = scenario;
         let ring = Raw::new(capacity);
         ring.start_at(start);
         let mut model = Model::new(capacity);
-        for call in calls {
-            model.run(&ring, call);
+        for (call, toss) in calls {
+            let way = if call.is_the_producers() { producer } else { consumer };
+            model.run(&ring, call, way.is_inline(toss));
             let stats = ring.stats();
             prop_assert_eq!(stats.published, start.wrapping_add(model.published));
             prop_assert_eq!(stats.released, start.wrapping_add(model.released));

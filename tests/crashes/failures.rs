@@ -40,7 +40,7 @@ impl Outcomes {
     /// As `note`, for a call that opens a ring; no ring will do for the calls that follow.
     fn opened(&self, ring: Opened) -> Ring {
         self.note(ring.as_ref().err().copied().unwrap_or(SPSC_OK));
-        ring.unwrap_or(Ring::NONE)
+        ring.unwrap_or(Ring::none())
     }
 
     fn all(&self) -> impl Iterator<Item = (i32, i32)> {

@@ -1,8 +1,9 @@
 //! A process that writes anything anywhere in the shared memory, while a producer and a consumer
-//! go on making all the calls there are: each ends in time, with a status, and what it returns
-//! lies inside the mapping.
+//! go on making all the calls there are, by the functions and through the inline header: each ends
+//! in time, with a status, and what it returns lies inside the mapping.
 
 use crate::Options;
+use crate::inline::{WAYS, Way};
 use crate::process::{Child, Shared, nap};
 use crate::ring::*;
 use crate::rng::Rng;
@@ -47,6 +48,8 @@ const WORDS: [(usize, usize); 21] = [
 #[derive(Default)]
 struct Victim {
     calls: AtomicU64,
+    /// Calls of a handle that goes through the inline header, always or at times.
+    inline: AtomicU64,
     succeeded: AtomicU64,
     corrupt: AtomicU64,
 }
@@ -100,6 +103,7 @@ pub fn run(options: &Options) {
             [&log.calls, &log.succeeded, &log.corrupt].map(|count| count.load(SeqCst));
         println!("hostile: {calls} calls, of which {succeeded} succeeded and {corrupt} found out");
         assert!(succeeded > 0 && corrupt > 0, "not much of an attack");
+        assert!(log.inline.load(SeqCst) > calls / 10, "not much through the inline header");
     }
 }
 
@@ -168,11 +172,14 @@ fn suffer(fd: i32, side: Side, log: &Victim, seed: u64) {
         let ring = Ring::connect_fd(fd);
         log.calls.fetch_add(1, SeqCst);
         let Ok(ring) = ring else { continue };
+        let way = rng.pick(&WAYS);
+        ring.go(way, rng.next());
         let mut base = ptr::null_mut();
         assert_eq!(ring.claim(0, 0, &mut base), SPSC_OK);
         while !rng.one_in(2000) {
             one_call(&ring, side, base, log, &mut rng);
             log.calls.fetch_add(1, SeqCst);
+            log.inline.fetch_add(u64::from(way != Way::Functions), SeqCst);
         }
     }
 }

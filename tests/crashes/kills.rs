@@ -1,6 +1,8 @@
-//! Producer and consumer are killed at random instants and restarted, again and again.
+//! Producer and consumer are killed at random instants and restarted, again and again. Each new one
+//! goes through the functions, the inline header, or both mixed.
 
 use crate::Options;
+use crate::inline::WAYS;
 use crate::process::{Child, Shared, await_that, nap};
 use crate::ring::*;
 use crate::rng::Rng;
@@ -120,6 +122,7 @@ impl Campaign {
     fn produce(&self, rng: &mut Rng) {
         let log = &self.ledger.producer;
         let ring = Ring::connect(&self.name).unwrap();
+        ring.go(rng.pick(&WAYS), rng.next());
         let mut next = self.stream.number_at(ring.stats().published);
         log.check(next, Side::Producer);
         let mut data = std::ptr::null_mut();
@@ -153,6 +156,7 @@ impl Campaign {
     fn consume(&self, rng: &mut Rng) {
         let log = &self.ledger.consumer;
         let ring = Ring::connect(&self.name).unwrap();
+        ring.go(rng.pick(&WAYS), rng.next());
         let mut next = self.stream.number_at(ring.stats().released);
         log.check(next, Side::Consumer);
         loop {

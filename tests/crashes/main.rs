@@ -11,7 +11,10 @@ mod failures;
 mod forks;
 mod hostile;
 mod hygiene;
+#[path = "../inline/mod.rs"]
+mod inline;
 mod kills;
+mod messages;
 mod process;
 #[cfg(target_arch = "x86_64")]
 mod replacing;
@@ -46,6 +49,7 @@ struct Part {
 
 const PARTS: &[Part] = &[
     Part { name: "kills", run: kills::run, privileged: false },
+    Part { name: "messages", run: messages::run, privileged: false },
     #[cfg(target_arch = "x86_64")]
     Part { name: "steps", run: steps::run, privileged: false },
     Part { name: "forks", run: forks::run, privileged: false },

@@ -22,6 +22,16 @@ impl Stream {
         Self::from_lengths((0..61).map(|_| HEADER as u64 + rng.below(spread)))
     }
 
+    /// Messages of random lengths, every other one up to `shorter` bytes and the rest up to
+    /// `longest`.
+    pub fn mixed(seed: u64, shorter: usize, longest: usize) -> Self {
+        let mut rng = Rng::new(seed);
+        Self::from_lengths((0..61).map(|i| {
+            let longest = if i % 2 == 0 { shorter } else { longest };
+            HEADER as u64 + rng.below((longest - HEADER + 1) as u64)
+        }))
+    }
+
     /// Messages of one length.
     pub fn uniform(length: usize) -> Self {
         Self::from_lengths([length as u64])

@@ -1,7 +1,7 @@
 //! One waiter for many rings: stress, system calls, and cost.
 
 use crate::{AHEAD, DAY, Jitter, Named, Outcome, Worker, refuse, sleeps};
-use spsc_shm::{Consumer, Options, Producer, Ring, Spin, Status, WaitSet};
+use spsc_shm::{Consumer, Options, Producer, Ring, Spin, WaitSet};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -60,97 +60,96 @@ fn set_of(prefix: &str, rings: usize, need: usize) -> Outcome<WaitSet<Consumer>>
     Ok(set)
 }
 
-/// `any-consume PREFIX RINGS MESSAGES REFUSED CLOCK`: answers every message; prints how often it
-/// slept.
+/// The last message of a producer's burst, and any other.
+const LAST: [u8; 8] = [1; 8];
+const MORE: [u8; 8] = [0; 8];
+
+/// `any-consume PREFIX RINGS ROUNDS REFUSED CLOCK`: answers the producers once it has the last message
+/// of all; prints how often it slept. Until then they are silent, so that nobody else's message
+/// makes good a wake-up that was lost.
 pub fn consume(arguments: &[&str]) -> Outcome<()> {
-    let &[prefix, rings, messages, refused, ahead] = arguments else {
+    let &[prefix, rings, rounds, refused, ahead] = arguments else {
         return Err("any-consume is for any to start".into());
     };
     refuse(refused)?;
     AHEAD.store(ahead.parse()?, Ordering::Relaxed);
-    let (rings, mut left): (usize, u64) = (rings.parse()?, messages.parse()?);
-    let mut set = set_of(prefix, rings, 8)?;
-    let watched = std::sync::Arc::clone(set[0].ring());
-    let mut answers = (0..PRODUCERS)
+    let (rings, rounds): (usize, u64) = (rings.parse()?, rounds.parse()?);
+    let mut set = set_of(prefix, rings, LAST.len())?;
+    let mut answers = (0..producers(rings))
         .map(|producer| Ok(Ring::connect(answers_name(prefix, producer))?.into_producer()))
         .collect::<Outcome<Vec<Producer>>>()?;
     let mut jitter = Jitter(0x1234_5678_9ABC_DEF1);
-    while left > 0 {
-        for key in set.wait(None)? {
-            match set[key].peek(8, NOW) {
-                Ok(grant) => grant.release_all(),
-                // A producer that is done.
-                Err(error) if error.status() == Status::Closed => {
-                    set.remove(key);
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
+    for _ in 0..rounds {
+        let mut talking = answers.len();
+        while talking > 0 {
+            for key in set.wait(None)? {
+                let mut message = MORE;
+                let grant = set[key].peek(message.len(), NOW)?;
+                grant.copy_to_slice(&mut message);
+                grant.release_all();
+                talking -= usize::from(message == LAST);
             }
-            left -= 1;
-            answers[key % PRODUCERS].claim(1, None)?.publish_all();
+            if jitter.next(4) == 0 {
+                jitter.pause();
+            }
         }
-        if jitter.next(4) == 0 {
-            jitter.pause();
+        for answer in &mut answers {
+            answer.claim(1, None)?.publish_all();
         }
     }
-    println!("{}", watched.stats().consumer.parks);
+    println!("{}", set[0].ring().stats().consumer.parks);
     Ok(())
 }
 
-/// `any-produce PREFIX PRODUCER RINGS MESSAGES CLOCK SEED`: publishes one to three messages to rings
-/// of its own at random, and waits for their answers.
+/// `any-produce PREFIX PRODUCER RINGS ROUNDS CLOCK SEED`: publishes one to three messages to rings of
+/// its own at random, and waits for the answer.
 pub fn produce(arguments: &[&str]) -> Outcome<()> {
-    let &[prefix, producer, rings, messages, ahead, seed] = arguments else {
+    let &[prefix, producer, rings, rounds, ahead, seed] = arguments else {
         return Err("any-produce is for any to start".into());
     };
     AHEAD.store(ahead.parse()?, Ordering::Relaxed);
     let (producer, rings): (usize, usize) = (producer.parse()?, rings.parse()?);
-    let (mut left, mut jitter): (u64, _) = (messages.parse()?, Jitter(seed.parse()?));
+    let (rounds, mut jitter): (u64, _) = (rounds.parse()?, Jitter(seed.parse()?));
     let mut own = (producer..rings)
         .step_by(PRODUCERS)
         .map(|ring| Ok(Ring::connect(name(prefix, ring))?.into_producer()))
         .collect::<Outcome<Vec<Producer>>>()?;
     let mut answers = Ring::connect(answers_name(prefix, producer))?.into_consumer();
-    while left > 0 {
-        let burst = left.min(1 + jitter.next(3));
-        for _ in 0..burst {
-            for _ in 0..jitter.next(8) {
+    for _ in 0..rounds {
+        for left in (0..1 + jitter.next(3)).rev() {
+            // The more rings, the longer is the way to sleep on which to meet the waiter.
+            for _ in 0..jitter.next(2 + rings as u64 / 8) {
                 jitter.pause();
             }
             let ring = jitter.next(own.len() as u64) as usize;
-            own[ring].claim(8, None)?.publish_all();
+            let mut grant = own[ring].claim(LAST.len(), None)?;
+            grant.copy_from_slice(if left == 0 { &LAST } else { &MORE });
+            grant.publish_all();
         }
-        answers.peek(burst as usize, None)?.release_all();
-        left -= burst;
+        answers.peek(1, None)?.release_all();
     }
     println!("0");
     Ok(())
 }
 
+/// A lone ring has one producer.
+fn producers(rings: usize) -> usize {
+    PRODUCERS.min(rings)
+}
+
 /// One run: how often the waiter slept.
-fn round(rings: usize, messages: u64, refused: &str, round: u64) -> Outcome<u64> {
+fn round(rings: usize, rounds: u64, refused: &str, run: u64) -> Outcome<u64> {
     let all = Rings::new(rings, Spin::Never)?;
     // Where the kernel sleeps on one word only, the clock ends the sleep: that is what saves it.
     let ahead = if refused == "nothing" { DAY } else { 0 }.to_string();
-    let (prefix, count) = (prefix(), rings.to_string());
-    // A lone ring has one producer.
-    let producers = PRODUCERS.min(rings);
-    let share = messages / producers as u64;
-    let total = (share * producers as u64).to_string();
+    let (prefix, count, rounds) = (prefix(), rings.to_string(), rounds.to_string());
     let mut workers =
-        vec![Worker::start(&["any-consume", &prefix, &count, &total, refused, &ahead])?];
-    for producer in 0..producers {
-        let seed = (0x9E37_79B9_7F4A_7C15 ^ (4 * round + producer as u64)).to_string();
-        let (producer, share) = (producer.to_string(), share.to_string());
-        workers.push(Worker::start(&[
-            "any-produce",
-            &prefix,
-            &producer,
-            &count,
-            &share,
-            &ahead,
-            &seed,
-        ])?);
+        vec![Worker::start(&["any-consume", &prefix, &count, &rounds, refused, &ahead])?];
+    for producer in 0..producers(rings) {
+        let seed = (0x9E37_79B9_7F4A_7C15 ^ (4 * run + producer as u64)).to_string();
+        let producer = producer.to_string();
+        let arguments = ["any-produce", &prefix, &producer, &count, &rounds, &ahead, &seed];
+        workers.push(Worker::start(&arguments)?);
     }
     let mut last = (Instant::now(), 0);
     loop {
@@ -159,11 +158,8 @@ fn round(rings: usize, messages: u64, refused: &str, round: u64) -> Outcome<u64>
             running |= !worker.ended()?;
         }
         if !running {
-            let mut sleeps = 0;
-            for worker in workers {
-                sleeps += worker.result()?;
-            }
-            return Ok(sleeps);
+            let sleeps = workers.into_iter().map(Worker::result).collect::<Outcome<Vec<_>>>()?;
+            return Ok(sleeps.into_iter().sum());
         }
         if all.published() != last.1 {
             last = (Instant::now(), all.published());
@@ -187,8 +183,8 @@ pub fn stress(arguments: &[&str]) -> Outcome<()> {
     let start = Instant::now();
     let (mut sleeps, mut rounds) = (0, 0);
     while sleeps < wanted {
-        let messages = (wanted - sleeps).clamp(1_000, 500_000);
-        sleeps += round(rings, messages, refused, rounds)?;
+        // As if it slept twice a round.
+        sleeps += round(rings, ((wanted - sleeps) / 2).clamp(1_000, 250_000), refused, rounds)?;
         rounds += 1;
     }
     let seconds = start.elapsed().as_secs_f64();
