@@ -47,7 +47,7 @@ impl Waitable for Consumer {
     }
 }
 
-/// Several ends of rings, which one thread waits for all at once. It owns them; they can be moved
+/// Several ends of rings, for one thread to wait for all at once. The set owns them. They can be moved
 /// out again.
 ///
 /// Each has a key: a small number that stays the same for as long as the end is in the set.
@@ -136,11 +136,11 @@ impl<E> WaitSet<E> {
         self.slots.is_empty()
     }
 
-    /// Takes an end in, which is to be ready when `need` bytes are there, or free. Gives its key.
+    /// Takes an end in. It is ready when `need` bytes are there, or free. Gives its key.
     ///
     /// # Errors
-    /// [`Status::TooLarge`] if [`MAX`](Self::MAX) ends are in the set. The end is dropped then: look
-    /// at [`len`](Self::len) first where that may be.
+    /// [`Status::TooLarge`] if [`MAX`](Self::MAX) ends are in the set. The end is dropped then. If that
+    /// may happen, look at [`len`](Self::len) first.
     pub fn insert(&mut self, end: E, need: usize) -> Result<usize> {
         if self.len() == Self::MAX {
             return Err(Status::TooLarge.into());
@@ -155,6 +155,15 @@ impl<E> WaitSet<E> {
     }
 
     /// Moves an end out of the set.
+    ///
+    /// ```
+    /// use spsc_shm::{Ring, WaitSet};
+    /// let mut set = WaitSet::new();
+    /// let key = set.insert(Ring::anonymous(4096)?.into_consumer(), 1)?;
+    /// assert!(set.remove(key).is_some());
+    /// assert!(set.is_empty());
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     pub fn remove(&mut self, key: usize) -> Option<E> {
         let place = self.places.get_mut(key)?.take()?;
         let slot = self.slots.swap_remove(place);
@@ -183,8 +192,20 @@ impl<E> WaitSet<E> {
         place.inspect(|place| self.slots[*place].need = need).is_some()
     }
 
-    /// How the end of this key stood when the last [`wait`](Self::wait) returned: `None` if it was
-    /// not ready, or is new.
+    /// What the last [`wait`](Self::wait) found of the end of this key. `None` if it was not ready, or
+    /// was not in the set.
+    ///
+    /// ```
+    /// use spsc_shm::{Ring, Status, WaitSet};
+    /// let (mut producer, consumer) = Ring::anonymous(4096)?.split();
+    /// let mut set = WaitSet::new();
+    /// let key = set.insert(consumer, 1)?;
+    /// producer.wait_for_space(1, None)?;
+    /// drop(producer);
+    /// assert_eq!(set.wait(None)?.next(), Some(key));
+    /// assert_eq!(set.outcome(key).unwrap().unwrap_err().status(), Status::Closed);
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     #[must_use]
     pub fn outcome(&self, key: usize) -> Option<Result<()>> {
         self.slots[self.place(key)?].outcome
@@ -204,13 +225,13 @@ impl<E: Waitable> WaitSet<E> {
     /// Waits until at least one end is ready, and gives the keys of all that are. `None` waits for
     /// ever.
     ///
-    /// Ready is an end whose next call does not wait, also one whose peer is gone, or that has an
-    /// error: the end's next call says so, or [`outcome`](Self::outcome). Serve each of the keys
-    /// before the next wait, and none is starved. [`remove`](Self::remove) an end whose peer is gone
-    /// for good, or the next wait returns at once, too.
+    /// An end is ready if its next call would not wait. That is also so if its peer is gone, or if it has
+    /// an error: its next call says so, or [`outcome`](Self::outcome). Serve all keys before the next
+    /// wait, and none is starved. [`remove`](Self::remove) an end whose peer is gone for good, or the next
+    /// wait returns at once, too.
     ///
-    /// Each end takes its role here, if it has not taken it before. No syscall is made while
-    /// anything is ready, but for a look ten times a second whether the peers are alive.
+    /// Each end takes its role here, if it has not taken it before. While anything is ready, no system
+    /// call is made, except a look at whether the peers are alive, ten times a second.
     ///
     /// # Errors
     /// [`Status::Timeout`]; [`Status::Interrupted`] if an end was interrupted and none is ready (the

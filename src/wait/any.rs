@@ -1,23 +1,23 @@
 //! Waiting on many: one wait for several sides of several rings.
 //!
-//! Each ring's park word, and the argument that no wake-up of it is lost, is that of
-//! [a wait for one](super): the sleeper announces itself on every word, passes through **one** heavy
+//! Each ring has its park word, and the argument that no wake-up is lost is that of
+//! [a wait for one](super). The sleeper announces itself on every word, passes through **one** heavy
 //! barrier, looks at everything again, and only then sleeps on all words at once. The argument is
 //! about pairs of a waker and a ring, and holds for each pair by itself. The barrier comes after
 //! every announcement and before every second look. So for each ring its waker sees the
-//! announcement, or the second look sees its counter. The kernel compares all words with what they
-//! are expected to be when it enqueues the sleeper, each as one step with respect to wakes, and
-//! does not sleep if one differs.
+//! announcement, or the second look sees its counter. When the kernel enqueues the sleeper, it compares
+//! all words with what they should be, each as one step with respect to wakes, and does not sleep if
+//! one differs.
 //!
-//! Awake, for whatever reason, the sleeper withdraws every announcement and looks at everything
-//! once more, so that whoever clears a word later has nobody to wake, and nothing is lost by it.
+//! When the sleeper wakes, for whatever reason, it withdraws every announcement and looks at everything
+//! once more. Whoever clears a word later has nobody to wake, and nothing is lost.
 //!
-//! A round of looks always takes in all items. So none has precedence, and all that are ready are
+//! A round of looks always includes all items. So none has precedence, and all that are ready are
 //! reported.
 //!
-//! There are two kinds of looks. A *glance* reads the other side's counter and nothing else; while
-//! anything is ready, glances are all that most calls make. A *look* also asks whether the other
-//! side is gone and whether anybody interrupts.
+//! There are two kinds of looks. A *glance* reads the other side's counter and nothing else. While
+//! anything is ready, most calls make only glances. A *look* also asks whether the other side is gone
+//! and whether anybody interrupts.
 
 use super::spin::LOOKS;
 use super::{LIVENESS_NS, UNSURE_SLEEP_NS, Wait, Waiter, park};
@@ -27,7 +27,7 @@ use crate::status::{Result, Status};
 use crate::sync::{AtomicU32, Ordering};
 use crate::sys::{barrier, clock, futex};
 
-/// While something is ready, how often to look at what else may have become of the other sides.
+/// How often to look at whether the other sides are gone, while something is ready.
 const ROUND_NS: u64 = 1_000_000;
 /// The most items that one call waits for. The kernel sleeps on 128 words at once.
 pub(crate) const MOST: usize = 127;
@@ -38,19 +38,19 @@ pub(crate) enum Glance {
     /// Its bytes are there.
     Ready,
     NotYet,
-    /// It takes a look to say: this handle has no role yet, or there is something wrong.
+    /// Only a look can tell: this handle has no role yet, or something is wrong.
     Doubt,
 }
 
-/// One of the things that a call waits for, where its caller keeps it.
+/// One of the things that a call waits for. Its caller keeps it.
 pub(crate) trait Item {
     /// Whether its bytes are there, by the other side's counter alone. Takes no role.
     fn glance(&mut self) -> Glance;
 
-    /// The wait that it is, or why there is none. Takes the role, if this handle does not have it.
+    /// What to wait for, or why that is impossible. Takes the role, if this handle does not have it.
     fn member(&mut self) -> Result<Member<'_>>;
 
-    /// Notes how it stands: `None` is "not yet".
+    /// Notes its outcome: `None` is "not yet".
     fn note(&mut self, outcome: Option<Result<()>>);
 }
 
@@ -95,11 +95,11 @@ impl<'a> Member<'a> {
     }
 }
 
-/// What a wait for several asks of each, whichever side it is.
+/// What a wait for several needs of each, whichever side it is.
 trait Awaited {
     /// Whether the bytes are there; an error if they can't come.
     fn look(&mut self, now: u64) -> Result<bool>;
-    /// Whether a look at all is due, of which this is the first: true once a while.
+    /// Whether it is time to look at all items, beginning with this one. True once in a while.
     fn is_round_due(&mut self, now: u64) -> bool;
     /// When to look next whether the other side is alive.
     fn next_liveness(&self) -> u64;
@@ -110,13 +110,13 @@ trait Awaited {
     /// Answers the interrupts, unless they were taken back.
     fn answer(&mut self) -> bool;
 
-    /// A wait begins: forgets the interrupts from before, where that is asked for.
+    /// A wait begins: forgets earlier interrupts, if that is asked for.
     fn begin(&mut self);
     /// Whether the other side can run only where this one does.
     fn shares_its_cpu(&self) -> bool;
     /// When a spin for this side alone that begins at `start` ends.
     fn spins_until(&self, start: u64) -> u64;
-    /// Whether something else than bytes is a reason to stop spinning.
+    /// Whether there is a reason to stop spinning, other than bytes.
     fn is_disturbed(&self) -> bool;
     /// Asks for the data to come along with the counter.
     fn await_data(&self);
@@ -135,8 +135,8 @@ impl<S: Side> Awaited for Pending<'_, S> {
         if self.wait.need <= self.wait.cursor.room() {
             return Ok(true);
         }
-        // A peer that is gone decides nothing here. Now and then is enough, lest a set with a dead
-        // peer in it cost a syscall for each message of another.
+        // A peer that is gone decides nothing here. Now and then is enough: otherwise a set with a dead
+        // peer in it would cost a system call for each message of another.
         if self.wait.patience.next_peer && now < self.waiter.next_liveness {
             return Ok(false);
         }
@@ -245,7 +245,7 @@ pub(crate) fn any<I: Item>(items: &mut [I], timeout_ns: u64) -> Result<usize> {
     wait(items, timeout_ns)
 }
 
-/// The rest of [`any`], once nothing was decided at the first look: every item has its role.
+/// The rest of [`any`], if nothing was decided at the first look. Every item has its role by then.
 #[cold]
 fn wait<I: Item>(items: &mut [I], timeout_ns: u64) -> Result<usize> {
     let start = clock::now();
@@ -259,7 +259,7 @@ fn wait<I: Item>(items: &mut [I], timeout_ns: u64) -> Result<usize> {
     sleep(items, start, deadline)
 }
 
-/// Whether a look at all is due, though something is ready. The first item remembers.
+/// Whether it is time to look at all items, though something is ready. The first item remembers.
 fn is_round_due(first: &mut impl Item, now: u64) -> bool {
     first.member().map_or(true, |mut member| member.awaited().is_round_due(now))
 }
@@ -276,7 +276,7 @@ fn some<I: Item>(items: &mut [I], mut is_so: impl FnMut(&mut dyn Awaited) -> boo
     items.iter_mut().any(|item| item.member().is_ok_and(|mut member| is_so(member.awaited())))
 }
 
-/// What a look at all items has shown.
+/// What a look at all items shows.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     /// How many are decided.
@@ -285,7 +285,7 @@ struct Seen {
     interrupted: bool,
 }
 
-/// Notes of every item whether it is ready; where there is doubt, looks. How many are decided.
+/// Notes of every item whether it is ready, and looks if in doubt. Gives how many are decided.
 fn glance_at_all<I: Item>(items: &mut [I], now: u64) -> usize {
     let mut seen = Seen::default();
     for item in items {
@@ -311,7 +311,7 @@ fn look_at_all<I: Item>(items: &mut [I], now: u64) -> Seen {
 }
 
 fn look_at<I: Item>(item: &mut I, now: u64, seen: &mut Seen) {
-    // Nothing is the only need that is met without a role.
+    // Only a need of 0 bytes is met without a role.
     let looked = if item.glance() == Glance::Ready {
         Ok(true)
     } else {
@@ -329,8 +329,8 @@ fn look_at<I: Item>(item: &mut I, now: u64, seen: &mut Seen) {
     item.note(outcome);
 }
 
-/// Looks until the bytes of an item are there, which gives true, or until there is another reason
-/// to stop: for as long as the most patient spinner allows.
+/// Looks for as long as the most patient spinner allows. True once the bytes of an item are there, false
+/// if the time is up or there is another reason to stop.
 fn spin<I: Item>(items: &mut [I], start: u64, deadline: u64) -> bool {
     let (mut until, mut only_cpu) = (start, false);
     for_each(items, |member| {
@@ -362,11 +362,11 @@ fn spin<I: Item>(items: &mut [I], start: u64, deadline: u64) -> bool {
     false
 }
 
-/// Sleeps until the wait, which began at `start`, is over, one way or another.
+/// Sleeps until the wait, which began at `start`, is over.
 fn sleep<I: Item>(items: &mut [I], start: u64, deadline: u64) -> Result<usize> {
     loop {
         let now = clock::now();
-        // The looks at who is alive fall together: one of them due, and all are made.
+        // When one look at who is alive is due, all are made together.
         if some(items, |member| member.next_liveness() <= now) {
             for_each(items, |member| member.hurry());
         }
@@ -374,7 +374,7 @@ fn sleep<I: Item>(items: &mut [I], start: u64, deadline: u64) -> Result<usize> {
         if let Some(over) = is_over(items, now) {
             return over;
         }
-        // A deadline at the end of time is none: the clock never gets there.
+        // The clock never gets to the end of time: that is a wait without limit.
         if now >= deadline {
             return Err(Status::Timeout.into());
         }
@@ -385,7 +385,7 @@ fn sleep<I: Item>(items: &mut [I], start: u64, deadline: u64) -> Result<usize> {
         let over = is_over(items, now).or_else(|| {
             let unsure = if sure { u64::MAX } else { now + UNSURE_SLEEP_NS };
             doze(items, now, deadline.min(unsure));
-            // Awake, for whatever reason: mostly for bytes.
+            // Awake, for whatever reason. Mostly there are bytes.
             let decided = glance_at_all(items, now);
             (decided != 0).then_some(Ok(decided))
         });
@@ -403,7 +403,7 @@ fn sleep<I: Item>(items: &mut [I], start: u64, deadline: u64) -> Result<usize> {
 }
 
 /// Sleeps until some item's word is cleared, until `until` or the next look at who is alive, or for
-/// no reason. Where the kernel sleeps on one word only, not for long.
+/// no reason. If the kernel can sleep on one word only, not for long.
 fn doze<I: Item>(items: &mut [I], now: u64, until: u64) {
     let mut words = futex::Words::new();
     let mut until = until.min(now + LIVENESS_NS);
@@ -440,6 +440,6 @@ fn is_over<I: Item>(items: &mut [I], now: u64) -> Option<Result<usize>> {
             answered = true;
         }
     }
-    // None is left where all were taken back in this moment.
+    // None is left if all were taken back in this moment.
     answered.then(|| Err(Status::Interrupted.into()))
 }

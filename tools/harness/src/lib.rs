@@ -5,6 +5,7 @@ pub mod process;
 pub mod channel;
 pub mod ring;
 pub mod inline;
+pub mod messages;
 pub mod floors;
 pub mod alternatives;
 pub mod stats;

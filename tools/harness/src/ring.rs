@@ -2,7 +2,9 @@
 
 use crate::channel::{Channel, Receiver, Sender, really};
 use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
-use spsc_shm::ffi::{SPSC_WAIT_FOREVER, spsc_cursor, spsc_options, spsc_ring, spsc_status};
+use spsc_shm::ffi::{
+    SPSC_WAIT_FOREVER, spsc_cursor, spsc_message, spsc_options, spsc_ring, spsc_status,
+};
 use spsc_shm::{Consumer, Options, Producer, Ring, Spin};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::mem::ManuallyDrop;
@@ -131,6 +133,46 @@ pub struct Library {
     close: unsafe extern "C" fn(*mut spsc_ring),
     hot: Hot,
     inline: Option<Inline>,
+    messages: Option<MessageCalls>,
+}
+
+/// The functions for messages; older versions lack them.
+#[derive(Clone, Copy)]
+pub(crate) struct MessageCalls {
+    pub send: unsafe extern "C" fn(*mut spsc_ring, u32, *const c_void, usize, u64) -> spsc_status,
+    pub send_some: unsafe extern "C" fn(
+        *mut spsc_ring,
+        *const spsc_message,
+        usize,
+        u64,
+        *mut usize,
+    ) -> spsc_status,
+    pub receive: unsafe extern "C" fn(*mut spsc_ring, u64, *mut spsc_message) -> spsc_status,
+    pub receive_some: unsafe extern "C" fn(
+        *mut spsc_ring,
+        u64,
+        *mut spsc_message,
+        usize,
+        *mut usize,
+    ) -> spsc_status,
+    pub done: unsafe extern "C" fn(*mut spsc_ring) -> spsc_status,
+}
+
+impl MessageCalls {
+    /// # Safety
+    /// It is a build of the library.
+    unsafe fn find(library: &unix::Library) -> Option<Self> {
+        // SAFETY: the types are those of the functions' definitions.
+        unsafe {
+            Some(Self {
+                send: *library.get(b"spsc_send").ok()?,
+                send_some: *library.get(b"spsc_send_some").ok()?,
+                receive: *library.get(b"spsc_receive").ok()?,
+                receive_some: *library.get(b"spsc_receive_some").ok()?,
+                done: *library.get(b"spsc_receive_done").ok()?,
+            })
+        }
+    }
 }
 
 /// What callers that need no call for a message need beside that; older versions lack it.
@@ -214,6 +256,7 @@ impl Library {
                     }
                     _ => None,
                 },
+                messages: MessageCalls::find(&library),
             })
         }
     }
@@ -231,8 +274,9 @@ impl Library {
     }
 }
 
+/// Ends the program unless all is well.
 #[inline(always)]
-fn check(status: spsc_status) {
+pub(crate) fn check(status: spsc_status) {
     assert!(status == spsc_status::SPSC_OK, "the library says {status:?}");
 }
 
@@ -334,6 +378,16 @@ impl<'l> CEnd<'l> {
         check(unsafe { (self.inline().wake)(self.ring, side) });
     }
 
+    /// The functions for messages.
+    pub(crate) fn messages(&self) -> MessageCalls {
+        self.library.messages.expect("a library that has messages")
+    }
+
+    /// The handle.
+    pub(crate) fn handle(&self) -> *mut spsc_ring {
+        self.ring
+    }
+
     /// Claims, waiting if need be.
     #[inline(always)]
     pub(crate) fn claim(&mut self, len: usize) -> *mut u8 {
@@ -350,6 +404,44 @@ impl<'l> CEnd<'l> {
         // SAFETY: an open handle and a pointer to a local.
         check(unsafe { (self.hot.peek)(self.ring, len, SPSC_WAIT_FOREVER, &mut place) });
         place.cast()
+    }
+}
+
+impl CEnd<'_> {
+    /// Claims all there is, waiting for `min` bytes if need be.
+    #[inline(always)]
+    pub(crate) fn claim_some(&mut self, min: usize) -> (*mut u8, usize) {
+        let (mut place, mut len) = (null_mut(), 0);
+        // SAFETY: an open handle and pointers to locals.
+        check(unsafe {
+            (self.hot.claim_some)(self.ring, min, SPSC_WAIT_FOREVER, &mut place, &mut len)
+        });
+        (place.cast(), len)
+    }
+
+    /// Publishes what was claimed.
+    #[inline(always)]
+    pub(crate) fn publish(&mut self, n: usize) {
+        // SAFETY: an open handle.
+        check(unsafe { (self.hot.publish)(self.ring, n) });
+    }
+
+    /// Peeks at all there is, waiting for `min` bytes if need be.
+    #[inline(always)]
+    pub(crate) fn peek_some(&mut self, min: usize) -> (*const u8, usize) {
+        let (mut place, mut len) = (null(), 0);
+        // SAFETY: an open handle and pointers to locals.
+        check(unsafe {
+            (self.hot.peek_some)(self.ring, min, SPSC_WAIT_FOREVER, &mut place, &mut len)
+        });
+        (place.cast(), len)
+    }
+
+    /// Releases what was peeked.
+    #[inline(always)]
+    pub(crate) fn release(&mut self, n: usize) {
+        // SAFETY: an open handle.
+        check(unsafe { (self.hot.release)(self.ring, n) });
     }
 }
 
