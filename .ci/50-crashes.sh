@@ -6,6 +6,7 @@ crashes steps
 crashes forks
 crashes hostile --corruptions 500000
 crashes failures
+crashes replacing
 crashes hygiene --cycles 20000
 # In namespaces of their own: root, or a kernel that lets anybody make a user namespace.
 crashes full-memory pid-namespaces

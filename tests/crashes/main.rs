@@ -11,9 +11,13 @@ mod failures;
 mod forks;
 mod hostile;
 mod hygiene;
+#[path = "../inline/mod.rs"]
+mod inline;
 mod kills;
 mod messages;
 mod process;
+#[cfg(target_arch = "x86_64")]
+mod replacing;
 mod ring;
 mod rng;
 mod spaces;
@@ -52,6 +56,8 @@ const PARTS: &[Part] = &[
     Part { name: "hostile", run: hostile::run, privileged: false },
     #[cfg(target_arch = "x86_64")]
     Part { name: "failures", run: failures::run, privileged: false },
+    #[cfg(target_arch = "x86_64")]
+    Part { name: "replacing", run: replacing::run, privileged: false },
     Part { name: "hygiene", run: hygiene::run, privileged: false },
     Part { name: "full-memory", run: spaces::full_memory, privileged: true },
     Part { name: "pid-namespaces", run: spaces::pid_namespaces, privileged: true },
