@@ -7,7 +7,7 @@ use crate::role::{self, Locks};
 use crate::status::{Result, Status};
 use crate::sync::Ordering;
 use crate::sys::barrier;
-use crate::wait::any::Pending;
+use crate::wait::any::{Glance, Pending};
 use crate::wait::park;
 use crate::wait::{Monitor, Patience, Wait, Waiter};
 use std::marker::PhantomData;
@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 
 /// One side of a handle, on cache lines that the other side does not touch.
 ///
-/// `repr(C)`: the cursor comes first, and with it all that the fast paths touch.
+/// `repr(C)`: the cursor comes first. It is all that the fast paths touch.
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub(crate) struct Endpoint<S> {
@@ -23,7 +23,7 @@ pub(crate) struct Endpoint<S> {
     control: NonNull<Control>,
     monitor: NonNull<Monitor>,
     locks: NonNull<Locks>,
-    /// The generation of the process that took the role: a forked child's is another.
+    /// The generation of the process that took the role. A forked child has another.
     taken_in: u64,
     waiter: Waiter,
     side: PhantomData<S>,
@@ -105,8 +105,7 @@ impl<S: Side> Endpoint<S> {
         self.cursor.here()
     }
 
-    /// Grants `want` contiguous bytes at the position, if they are there. Contains nothing that
-    /// could panic.
+    /// Grants `want` contiguous bytes at the position, if they are there. Can't panic.
     #[inline(always)]
     pub(crate) fn try_reserve(&mut self, want: u64) -> Option<*mut u8> {
         let control = self.control();
@@ -119,8 +118,8 @@ impl<S: Side> Endpoint<S> {
         self.spin(want, timeout_ns).then(|| self.grant(want))
     }
 
-    /// Grants `want` contiguous bytes at the position, waiting for them if need be. On failure the
-    /// last grant stands.
+    /// Grants `want` contiguous bytes at the position, and waits for them if it must. On failure the
+    /// last grant still stands.
     #[inline(always)]
     pub(crate) fn reserve(&mut self, want: u64, timeout_ns: u64) -> Result<*mut u8> {
         if let Some(granted) = self.try_reserve(want) {
@@ -132,20 +131,20 @@ impl<S: Side> Endpoint<S> {
         self.wait_and_reserve(want, timeout_ns)
     }
 
-    /// [`spin_reserve`](Self::spin_reserve), for callers that it is not to be inlined into.
+    /// [`spin_reserve`](Self::spin_reserve), not inlined.
     #[inline(never)]
     fn spin_reserve_apart(&mut self, want: u64, timeout_ns: u64) -> Option<*mut u8> {
         self.spin_reserve(want, timeout_ns)
     }
 
-    /// The rest of [`reserve`](Self::reserve), once a moment's spinning was in vain.
+    /// The rest of [`reserve`](Self::reserve), after a moment's spinning was in vain.
     pub(crate) fn wait_and_reserve(&mut self, want: u64, timeout_ns: u64) -> Result<*mut u8> {
         self.wait(want, timeout_ns)?;
         Ok(self.grant(want))
     }
 
-    /// Grants all that is there, if it is at least `min` bytes and this side has its role.
-    /// Contains nothing that could panic.
+    /// Grants all that is there, if it is at least `min` bytes and this side has its role. Can't
+    /// panic.
     #[inline(always)]
     pub(crate) fn try_reserve_some(&mut self, min: u64) -> Option<(*mut u8, u64)> {
         let control = self.control();
@@ -164,7 +163,7 @@ impl<S: Side> Endpoint<S> {
         (self.cursor.room() < min && self.spin(min, timeout_ns)).then(|| self.grant_all())
     }
 
-    /// Grants all that is there, once it is `min` bytes; says how much.
+    /// Grants all that is there, once it is at least `min` bytes, and says how much it is.
     #[inline(always)]
     pub(crate) fn reserve_some(&mut self, min: u64, timeout_ns: u64) -> Result<(*mut u8, u64)> {
         if let Some(granted) = self.try_reserve_some(min) {
@@ -176,7 +175,7 @@ impl<S: Side> Endpoint<S> {
         self.wait_and_reserve_some(min, timeout_ns)
     }
 
-    /// The rest of [`reserve_some`](Self::reserve_some), once a moment's spinning was in vain.
+    /// The rest of [`reserve_some`](Self::reserve_some), after a moment's spinning was in vain.
     pub(crate) fn wait_and_reserve_some(
         &mut self,
         min: u64,
@@ -205,14 +204,14 @@ impl<S: Side> Endpoint<S> {
         self.cursor.has::<S>(control, need) || self.spin_for(need, timeout_ns)
     }
 
-    /// Whether `need` bytes, which were not there a moment ago, can be granted now.
+    /// [`spin`](Self::spin), not inlined.
     #[inline(never)]
     fn spin_for(&mut self, need: u64, timeout_ns: u64) -> bool {
         self.spin(need, timeout_ns)
     }
 
-    /// Looks for what is about to come. Inlined into the function that hands it out, lest a return
-    /// stand in between.
+    /// Looks for bytes that are about to come. Inlined into the function that hands them out, to save
+    /// a return on the way out of a wait.
     #[inline(always)]
     fn spin(&mut self, need: u64, timeout_ns: u64) -> bool {
         let control = self.control();
@@ -221,7 +220,7 @@ impl<S: Side> Endpoint<S> {
             && self.waiter.spin::<S>(control, &mut self.cursor, need, timeout_ns)
     }
 
-    /// All that a wait may take beyond a moment's spinning: the role, sleep, and errors.
+    /// All else that a wait may need, after a moment's spinning: the role, sleep, and errors.
     #[inline(always)]
     pub(crate) fn wait(&mut self, need: u64, timeout_ns: u64) -> Result<()> {
         self.wait_with(need, timeout_ns, Patience::default())
@@ -263,17 +262,22 @@ impl<S: Side> Endpoint<S> {
         Ok(Pending { wait, waiter: &mut self.waiter })
     }
 
-    /// Whether `need` bytes are there, by one look that also asks for the data to come along.
+    /// Whether `need` bytes are there, by the counters alone. Contains nothing that could panic.
     #[inline(always)]
-    pub(crate) fn glance(&mut self, need: u64) -> bool {
+    pub(crate) fn glance(&mut self, need: u64) -> Glance {
         let control = self.control();
-        S::await_data(self.cursor.here());
-        self.cursor.has::<S>(control, need)
+        if self.cursor.has::<S>(control, need) {
+            Glance::Ready
+        } else if need > self.cursor.window {
+            // No role yet, or more than there is.
+            Glance::Doubt
+        } else {
+            Glance::NotYet
+        }
     }
 
-    /// Hands the first `n` granted bytes to the other side; [`needs_wakeup`](Self::needs_wakeup) is
-    /// to be asked then. False, and nothing has changed, if `n` is 0 or more than was granted.
-    /// Contains nothing that could panic.
+    /// Hands the first `n` granted bytes to the other side. Ask [`needs_wakeup`](Self::needs_wakeup)
+    /// afterwards. False if `n` is 0 or more than was granted: then nothing has changed. Can't panic.
     #[inline(always)]
     pub(crate) fn try_advance(&mut self, n: u64) -> bool {
         let control = self.control();
@@ -340,7 +344,7 @@ impl<S: Side> Endpoint<S> {
         }
     }
 
-    /// Back to the state of a handle that has just connected: after `detach`, and in a forked
+    /// Goes back to the state of a handle that has just connected: after `detach`, and in a forked
     /// child, where the role is the parent's.
     pub(crate) fn forget_role(&mut self) {
         self.cursor.leave();

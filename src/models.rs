@@ -3,8 +3,8 @@
 //!
 //! All waits are without limit and time stands still, so that a lost wake-up is a deadlock. The
 //! bytes are loom cells, so that a counter whose Release or Acquire is missing is a data race.
-//! The halves of the asymmetric barrier are full fences here; that the kernel's barrier may stand
-//! for them is shown in `tests/membarrier_model.rs`.
+//! The halves of the asymmetric barrier are full fences here. `tests/membarrier_model.rs` shows that the
+//! kernel's barrier does as well.
 
 use crate::cursor::{Rx, Side, Tx};
 use crate::endpoint::Endpoint;
@@ -13,14 +13,14 @@ use crate::role::Locks;
 use crate::status::{Result, Status};
 use crate::sync::Ordering;
 use crate::sys::{self, Barriers};
-use crate::wait::any::{Item, Member, Pending, any};
+use crate::wait::any::{Glance, Item, Member, Pending, any};
 use crate::wait::{self, FOREVER, Monitor, Patience};
 use loom::cell::UnsafeCell;
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 
-/// How often the scheduler may take a thread off the processor against its will. Whatever goes
-/// wrong in the protocol goes wrong with two: one on either side of the window.
+/// How often the scheduler may preempt a thread. Whatever goes wrong in the protocol goes wrong with
+/// two preemptions: one on each side of the window.
 const PREEMPTIONS: usize = 3;
 
 /// A ring in which the byte at position `n` of the stream is `n`.
@@ -74,7 +74,7 @@ unsafe impl<S> Send for End<S> {}
 impl<S: Side> End<S> {
     /// Waits for ever until `n` bytes are granted, uses each, and hands them on.
     fn pass(&mut self, n: u64, mut each: impl FnMut(&UnsafeCell<u64>, u64)) -> Result<()> {
-        // The data is not in memory, so that what is granted is an offset.
+        // The data is not in memory: what is granted is an offset.
         let offset = self.endpoint.reserve(n, FOREVER)?.addr();
         for slot in self.ring.data.iter().cycle().skip(offset).take(n as usize) {
             each(slot, self.position);
@@ -257,7 +257,7 @@ fn a_new_wait_for_less_is_not_judged_by_the_last_one() {
     });
 }
 
-/// Takes until there were `n` bytes and one interruption, in whatever order.
+/// Takes bytes until it has got `n` and one interruption, in whatever order.
 fn collect(n: u64, mut take_one: impl FnMut() -> Result<()>) {
     let (mut taken, mut interruptions) = (0, 0);
     while taken < n || interruptions < 1 {
@@ -302,7 +302,7 @@ fn an_interruption_reaches_both_sides_while_both_wait() {
     check(|| {
         let (ring, mut producer, mut consumer) = ends(2);
         producer.send(1).unwrap();
-        // One byte there and one free: either side wants two, and nobody will move.
+        // One byte is there and one is free. Each side wants two, and nobody will move.
         let receiving = thread::spawn(move || {
             assert_eq!(status(consumer.receive(2)), Some(Status::Interrupted));
         });
@@ -438,7 +438,7 @@ fn a_consumer_that_closes_leaves_its_space_first_and_then_the_end() {
 
 #[test]
 fn the_end_of_the_stream_does_not_overtake_its_last_byte_on_a_busy_ring() {
-    // Nobody sleeps here, and so nothing but Release and Acquire keeps the order.
+    // Nobody sleeps here, so only Release and Acquire keep the order.
     Barriers { light: false, heavy: false, ..Barriers::BOTH }.set();
     loom::model(|| {
         let (_, mut producer, mut consumer) = ends(1);
@@ -452,7 +452,7 @@ fn the_end_of_the_stream_does_not_overtake_its_last_byte_on_a_busy_ring() {
     });
 }
 
-/// Moves one byte; where the other side is between two handles, waits for the second.
+/// Moves one byte. If the other side is between two handles, waits for the second.
 fn across_the_gap(peer: JoinHandle<()>, mut one: impl FnMut() -> Result<()>) {
     match status(one()) {
         None => peer.join().unwrap(),
@@ -499,7 +499,7 @@ impl<S: Side> Item for Watched<'_, S>
 where
     for<'a> Member<'a>: From<Pending<'a, S>>,
 {
-    fn glance(&mut self) -> bool {
+    fn glance(&mut self) -> Glance {
         self.end.endpoint.glance(self.need)
     }
 
@@ -665,7 +665,7 @@ fn a_wait_for_one_and_a_wait_for_two_may_follow_each_other() {
     });
 }
 
-/// Why `sync` makes stores of swaps. Should this pass one day, it need not any more.
+/// Why `sync` uses swaps for stores. If this passes one day, that is no longer needed.
 #[test]
 #[should_panic(expected = "a swap is one step")]
 fn loom_by_itself_lets_a_store_come_between_the_halves_of_a_swap() {

@@ -1,10 +1,9 @@
 //! Why the waking side needs no fence: a search of everything that two processors can do.
 //!
-//! The sleeper and the waker of `src/park.rs` run on processors whose store buffers are explicit.
-//! Loads and stores take effect in whatever order the processor allows; membarrier takes effect at
-//! any moment at which the other processor is between two instructions with nothing pending,
-//! which is where an interrupt's full barrier puts it. A lost wake-up is an end in which the waker
-//! is done and the sleeper sleeps.
+//! The sleeper and the waker of `src/wait` run on processors whose store buffers are explicit. Loads and
+//! stores take effect in any order that the processor allows. membarrier takes effect at any moment at
+//! which the other processor is between two instructions and has nothing pending: an interrupt's full
+//! barrier brings it there. If the waker is done in the end and the sleeper sleeps, a wake-up was lost.
 
 use std::collections::HashSet;
 
@@ -12,9 +11,9 @@ use std::collections::HashSet;
 enum Processor {
     /// x86-64: stores wait in a buffer, and leave it in order. Loads are done in order.
     Tso,
-    /// AArch64, and weaker: stores leave the buffer in any order, but for those to one word; a
-    /// load may be done at any time since the last barrier. It is never done after a store that
-    /// follows it: in both programs a branch on the loaded value stands between.
+    /// AArch64, and weaker: stores leave the buffer in any order, except those to one word. A load may
+    /// be done at any time since the last barrier. It is never done after a store that follows it, as in
+    /// both programs there is a branch on the loaded value between the two.
     Weak,
 }
 
@@ -91,7 +90,7 @@ impl Core {
         own.map(|store| store.1).or(early).unwrap_or(memory[word])
     }
 
-    /// A full barrier: waits until the buffer is empty, and forgets what was loaded early.
+    /// A full barrier: waits until the buffer is empty, and forgets early loads.
     fn barrier(&mut self) -> bool {
         self.early = [None; 2];
         self.buffer.is_empty()
@@ -167,7 +166,8 @@ impl State {
                 let passed = match setting.sleeper {
                     Barrier::None => true,
                     Barrier::Fence => sleeper.barrier(),
-                    // The caller's barriers at both ends are one here: it does nothing between.
+                    // The caller's barriers at both ends of the call are one here, as it does nothing in
+                    // between.
                     Barrier::Membarrier => sleeper.barrier() && waker.barrier(),
                 };
                 if !passed {
@@ -247,7 +247,7 @@ impl State {
 struct Verdict {
     states: usize,
     lost_wakeups: usize,
-    /// States in which the sleeper sleeps: a model without shows nothing.
+    /// States in which the sleeper sleeps. A model without any shows nothing.
     asleep: usize,
 }
 
@@ -259,7 +259,7 @@ fn search(setting: Setting) -> Verdict {
     let (mut lost_wakeups, mut asleep) = (0, 0);
     while let Some(state) = open.pop() {
         asleep += usize::from(state.cores[SLEEPER].at == Step::Asleep);
-        // What a core loaded early, and never used, is no progress.
+        // A load that was done early and never used is no progress.
         let stuck = !state.is_done()
             && state.cores.iter().all(|core| core.buffer.is_empty())
             && state.sleeper_step(setting).is_none()
@@ -317,8 +317,8 @@ fn a_fence_on_the_wakers_side_alone_is_not_enough() {
 
 #[test]
 fn a_waker_that_could_not_register_fences_and_a_sleeper_with_membarrier_is_safe() {
-    // The kernel passes over a process that is not registered: membarrier is no more than its
-    // caller's own fence then.
+    // The kernel passes over a process that is not registered. Then membarrier is only its caller's own
+    // fence.
     never(lost_wakeups(Barrier::Fence, Barrier::Fence, false));
 }
 

@@ -10,7 +10,7 @@ use crate::status::{Result, Status};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
-/// A message: what was received, or is to be sent.
+/// A message that was received, or is to be sent.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct spsc_message {
@@ -20,7 +20,7 @@ pub struct spsc_message {
     pub len: usize,
     /// The caller's, to tell kinds of messages apart.
     pub tag: u32,
-    /// 0 in what was received; not looked at in what is to be sent.
+    /// 0 in a message that was received. Ignored in one that is to be sent.
     pub reserved: u32,
 }
 
@@ -56,19 +56,19 @@ unsafe fn receiving<'a>(ring: *mut spsc_ring) -> Result<(&'a mut Endpoint<Rx>, &
 /// Sends a copy of len bytes at data as one message, once there is room for it, and wakes the
 /// consumer if it sleeps.
 ///
-/// A message is a frame in the ring's stream of bytes, so that one ring carries either bytes or
-/// messages, and the reader must know which. Every payload in the ring is aligned to 8 bytes.
+/// A message is a frame in the ring's stream of bytes. So a ring carries either bytes or messages,
+/// and the reader must know which. Every payload in the ring is aligned to 8 bytes.
 ///
-/// One of more than half the capacity goes in fragments, while the other side receives them, and
-/// may be larger than the ring. If the call ends half-way, that message is lost; those before it and
-/// after it are not. With timeout_ns 0 it is sent only if there is room for all of it.
+/// A message of more than half the capacity goes in fragments, while the other side receives them.
+/// It may be larger than the ring. If the call ends half-way, that message is lost, but none before
+/// it or after it. With timeout_ns 0 it is sent only if there is room for all of it.
 ///
 /// tag: the caller's, to tell kinds of messages apart.
 /// data: may be NULL if len is 0.
 /// timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
 ///
-/// Outcomes and errors as spsc_claim; SPSC_ERR_CORRUPT also where what was sent before is not a
-/// stream of messages. The message is never too large.
+/// Outcomes and errors as spsc_claim. SPSC_ERR_CORRUPT also if what was sent before is not a stream
+/// of messages. No message is too large.
 ///
 /// Thread: producer. Blocks: up to timeout_ns.
 #[must_use]
@@ -106,7 +106,7 @@ unsafe fn send_waiting(ring: *mut spsc_ring, message: Outgoing, timeout_ns: u64)
 }
 
 /// Sends several messages: waits until there is room for the first, and sends all that fit, at once.
-/// As spsc_send otherwise. A first one of more than half the capacity is sent alone.
+/// Otherwise as spsc_send. If the first one is larger than half the capacity, it is sent alone.
 ///
 /// messages: count messages; may be NULL if count is 0.
 /// out_count: how many of them were sent: at least one, unless count is 0.
@@ -220,8 +220,8 @@ unsafe fn claim_waiting(
 /// tag: as for spsc_send.
 /// len: bytes, at most what was claimed; 0 sends an empty message.
 ///
-/// Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if len is more than is claimed, or nothing is:
-/// nothing is sent then.
+/// Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if len is more than is claimed, or if nothing
+/// is claimed. Then nothing is sent.
 ///
 /// Thread: producer. Blocks: no.
 #[unsafe(no_mangle)]
@@ -255,17 +255,17 @@ fn not_done(ring: *mut spsc_ring) -> spsc_status {
 /// again.
 ///
 /// timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
-/// out_message: its data is valid until spsc_receive_done or spsc_close. It lies in the ring,
-/// aligned to 8, where it is the other process's to change at any time, should it break the rules:
-/// copy before you validate. A message that came in fragments is assembled in memory of this handle,
-/// which is kept for the next one.
+/// out_message: its data is valid until spsc_receive_done or spsc_close. It is in the ring, aligned
+/// to 8. If the other process breaks the rules, it can change it at any time: copy before you
+/// validate. A message that came in fragments is assembled in memory of this handle, which is kept
+/// for the next one.
 ///
 /// A call that ends before all fragments are there keeps what it has, and the next one goes on. After
-/// SPSC_CLOSED and SPSC_PEER_DEAD there is nothing to go on with: that message is lost.
+/// SPSC_CLOSED and SPSC_PEER_DEAD the rest can't come: that message is lost.
 ///
-/// Outcomes and errors as spsc_peek, and: SPSC_ERR_CORRUPT where no sender of messages wrote what is
-/// there; SPSC_ERR_TOO_LARGE for fragments of more than spsc_set_max_message in all;
-/// SPSC_ERR_NO_MEMORY where there is none for them. After the last two, spsc_receive_done skips the
+/// Outcomes and errors as spsc_peek, and these: SPSC_ERR_CORRUPT if no sender of messages wrote what
+/// is there; SPSC_ERR_TOO_LARGE if all fragments together are more than spsc_set_max_message;
+/// SPSC_ERR_NO_MEMORY if there is no memory for them. After the last two, spsc_receive_done skips the
 /// message.
 ///
 /// Thread: consumer. Blocks: up to timeout_ns.
@@ -302,8 +302,8 @@ unsafe fn receive_waiting(
     })
 }
 
-/// Waits for the next message, and gives all that are there, up to max: the way to amortise a call
-/// over many. As spsc_receive otherwise. A message that came in fragments is given alone.
+/// Waits for the next message, and gives all that are there, up to max: one call for many messages.
+/// Otherwise as spsc_receive. A message that came in fragments is given alone.
 ///
 /// out_messages: room for max messages; may be NULL if max is 0. spsc_receive_done consumes all that
 /// were given.
@@ -360,9 +360,9 @@ unsafe fn receive_some_waiting(
     })
 }
 
-/// Consumes what the last spsc_receive or spsc_receive_some gave: the producer may write over it. After
-/// an SPSC_ERR_TOO_LARGE or SPSC_ERR_NO_MEMORY of theirs it skips that message, all of it: what is
-/// still to come is passed over by the next call that receives.
+/// Consumes what the last spsc_receive or spsc_receive_some gave: the producer may write over it.
+/// After an SPSC_ERR_TOO_LARGE or SPSC_ERR_NO_MEMORY it skips all of that message. What is still to
+/// come of it is skipped by the next call that receives.
 ///
 /// Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if nothing was received.
 ///
@@ -393,8 +393,8 @@ unsafe fn done_assembled(ring: *mut spsc_ring) -> spsc_status {
     })
 }
 
-/// Sets how many bytes of fragments this handle assembles to one message at most. A message that
-/// needs no assembling may be larger.
+/// Sets how many bytes of fragments this handle assembles to one message at most. A message that is
+/// in one piece may be larger.
 ///
 /// bytes: 64 MiB by default.
 ///

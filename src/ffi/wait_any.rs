@@ -9,7 +9,7 @@ use crate::cursor::{Rx, Tx};
 use crate::endpoint::Endpoint;
 use crate::status::{Result, Status};
 use crate::wait::Patience;
-use crate::wait::any::{Item, Member, any};
+use crate::wait::any::{Glance, Item, Member, any};
 use static_assertions::const_assert_eq;
 use std::mem::MaybeUninit;
 
@@ -18,8 +18,8 @@ pub const SPSC_WAIT_ANY_MAX: usize = 127;
 const_assert_eq!(SPSC_WAIT_ANY_MAX, crate::wait::any::MOST);
 
 /// Added to the side of an spsc_wait_item: SPSC_WAIT_NEXT_PEER for this item. A peer that closed or
-/// died does not decide it: the item stays SPSC_TIMEOUT until its successor has published or
-/// released enough.
+/// died does not decide the item. It stays SPSC_TIMEOUT until the next peer has published or released
+/// enough.
 pub const SPSC_ITEM_NEXT_PEER: u32 = 0x100;
 
 /// Added to the side of an spsc_wait_item: SPSC_WAIT_FRESH for this item. Interrupts from before the
@@ -35,14 +35,14 @@ const_assert_eq!(SPSC_ITEM_FRESH, SPSC_WAIT_FRESH << 8);
 pub struct spsc_wait_item {
     /// The ring. NULL makes the item's status SPSC_ERR_INVALID_ARGUMENT.
     pub ring: *mut spsc_ring,
-    /// SPSC_PRODUCER waits for need free bytes, SPSC_CONSUMER for need bytes of data. With
-    /// SPSC_ITEM_NEXT_PEER and SPSC_ITEM_FRESH added, if wanted; anything else makes the item's status
+    /// SPSC_PRODUCER waits for need free bytes, SPSC_CONSUMER for need bytes of data.
+    /// SPSC_ITEM_NEXT_PEER and SPSC_ITEM_FRESH may be added. Anything else makes the item's status
     /// SPSC_ERR_INVALID_ARGUMENT.
     pub side: u32,
     /// Set by spsc_wait_any: SPSC_OK if the bytes are there, SPSC_TIMEOUT if they are not yet, or what
     /// ends a wait for this item alone.
     pub status: MaybeUninit<spsc_status>,
-    /// Bytes to wait for. 0 is there at once, more than the capacity SPSC_ERR_TOO_LARGE.
+    /// Bytes to wait for. 0 is there at once. More than the capacity is SPSC_ERR_TOO_LARGE.
     pub need: usize,
 }
 
@@ -69,12 +69,12 @@ impl spsc_wait_item {
 
 impl Item for spsc_wait_item {
     #[inline]
-    fn glance(&mut self) -> bool {
+    fn glance(&mut self) -> Glance {
         let need = self.need as u64;
         match self.end() {
             Ok(End::Producer(endpoint)) => endpoint.glance(need),
             Ok(End::Consumer(endpoint)) => endpoint.glance(need),
-            Err(_) => false,
+            Err(_) => Glance::Doubt,
         }
     }
 
@@ -100,7 +100,7 @@ impl Item for spsc_wait_item {
     }
 }
 
-/// Waits until at least one item is decided, and says of every item how it stands.
+/// Waits until at least one item is decided, and sets the status of every item.
 ///
 /// items: count of them. Only their status is written.
 /// count: 1 to SPSC_WAIT_ANY_MAX. More gives SPSC_ERR_TOO_LARGE, and 0 SPSC_ERR_INVALID_ARGUMENT, as a
@@ -108,27 +108,27 @@ impl Item for spsc_wait_item {
 /// timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
 /// out_ready: how many items are decided.
 ///
-/// An item is decided as soon as a wait for it alone would have returned, and its status is what
-/// that wait would have: SPSC_OK (its bytes are there), SPSC_CLOSED, SPSC_PEER_DEAD, or an error,
-/// also for what is wrong with the item itself. All others are SPSC_TIMEOUT. An item's error leaves no
-/// number in errno. An item that is closed, dead or in error stays so: leave it out of the next
-/// call, or the next call returns at once, too.
+/// An item is decided as soon as a wait for it alone would have returned. Its status is that of such
+/// a wait: SPSC_OK (its bytes are there), SPSC_CLOSED, SPSC_PEER_DEAD, or an error, also for a mistake
+/// in the item itself. All others are SPSC_TIMEOUT. An item's error leaves no number in errno. An
+/// item that is closed, dead or in error stays so: leave it out of the next call, or that returns at
+/// once, too.
 ///
-/// SPSC_OK: at least one item is decided. All that are ready are reported, in whatever order they
-/// became so: serve each of them before the next call, and none is starved.
-/// SPSC_TIMEOUT: none is, and the time ran out.
-/// SPSC_INTERRUPTED: none is, and spsc_interrupt or spsc_wakeup_all was called for at least one
-/// item: its status is SPSC_INTERRUPTED, that of the others SPSC_TIMEOUT. As in a wait for one ring, a call
-/// that does not have to wait leaves the interrupt to the next that does.
+/// SPSC_OK: at least one item is decided. All that are ready are reported. Serve each of them before
+/// the next call, and none is starved.
+/// SPSC_TIMEOUT: no item is decided, and the time ran out.
+/// SPSC_INTERRUPTED: no item is decided, and spsc_interrupt or spsc_wakeup_all was called for at least
+/// one. That one's status is SPSC_INTERRUPTED, and the others' SPSC_TIMEOUT. As in a wait for one
+/// ring, a call that does not have to wait leaves the interrupt to the next one that does.
 /// After an error of the call, no status is written.
 ///
-/// Takes each item's role, as a wait on that ring does, and claims and peeks nothing: what was
-/// claimed or peeked before stands. The same ring may be there with both sides, and the same side
-/// of it more than once. Each item's bytes are visible when its status is SPSC_OK.
+/// Takes each item's role, as a wait on that ring does. Claims and peeks nothing: what was claimed or
+/// peeked before still stands. The same ring may be there with both sides, and the same side of it
+/// more than once. Each item's bytes are visible when its status is SPSC_OK.
 ///
-/// No system call is made while anything is ready, but for a look ten times a second whether the other
-/// sides are alive. One sleep is for all (futex_waitv). Where the kernel is older than 5.16 or a sandbox
-/// refuses that, a wait for more than one item looks at all every millisecond.
+/// While anything is ready, no system call is made, except a look at whether the other sides are
+/// alive, ten times a second. One sleep is for all (futex_waitv). If the kernel is older than 5.16 or
+/// a sandbox refuses that, a wait for more than one item looks at all of them every millisecond.
 ///
 /// Thread: that of every item's side. Blocks: up to timeout_ns.
 #[must_use]

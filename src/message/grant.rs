@@ -1,7 +1,7 @@
 //! The Rust types: a message to write in place, and messages that were received.
 //!
-//! What lies in the ring is shared memory, so that the same holds as for [`WriteGrant`] and
-//! [`ReadGrant`](crate::ReadGrant): the safe ways in and out are copies.
+//! What is in the ring is shared memory. So the same holds as for [`WriteGrant`] and
+//! [`ReadGrant`](crate::ReadGrant): safe code copies in and out.
 //!
 //! [`WriteGrant`]: crate::WriteGrant
 
@@ -84,8 +84,8 @@ impl<'a> MessageGrant<'a> {
         let room = self.len - at;
         assert!(source.len() <= room, "{} bytes into a grant of {}", source.len(), self.len);
         // SAFETY: `len` bytes from `data` on are mapped for as long as the endpoint's handle lives,
-        // and `at + source.len()` is no more. The source can't overlap them: no safe reference into
-        // the memory of a ring exists.
+        // and `at + source.len()` is at most `len`. The source can't overlap: there is no safe
+        // reference into the memory of a ring.
         unsafe {
             let to = self.data.add(at);
             source.as_ptr().copy_to_nonoverlapping(to, source.len());
@@ -95,8 +95,8 @@ impl<'a> MessageGrant<'a> {
     /// The granted bytes, as a slice.
     ///
     /// # Safety
-    /// While the slice lives, no process writes these bytes or reads them in order to decide
-    /// anything: the other process keeps to the protocol.
+    /// The other process keeps to the protocol: while the slice lives, no process reads or writes these
+    /// bytes.
     #[must_use]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: mapped and initialised, as in `put`; the caller promises that nobody else uses
@@ -105,6 +105,14 @@ impl<'a> MessageGrant<'a> {
     }
 
     /// Sends the first `len` bytes as a message.
+    ///
+    /// ```
+    /// # let mut producer = spsc_shm::Ring::anonymous(4096)?.into_producer();
+    /// let mut grant = producer.claim_message(100, None)?;
+    /// grant.copy_from_slice(b"hello");
+    /// grant.publish(7, 5)?;
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Status::Misuse`](crate::Status::Misuse) if `len` is more than was granted; nothing is sent
@@ -115,7 +123,7 @@ impl<'a> MessageGrant<'a> {
 }
 
 impl Write for MessageGrant<'_> {
-    /// Copies behind what was written before, as much as fits.
+    /// Copies as much as fits, after what was written before.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let n = buf.len().min(self.len - self.written);
         self.put(self.written, &buf[..n]);
@@ -137,8 +145,21 @@ impl fmt::Debug for MessageGrant<'_> {
 
 /// One message to read: in the ring, or where its fragments were assembled.
 ///
-/// A broken or hostile sender can change what lies in the ring at any time: copy before you
-/// validate. The length was read once, and is what it was then.
+/// A broken or hostile sender can change what is in the ring at any time: copy before you validate. The
+/// length was read once, and does not change.
+///
+/// ```
+/// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+/// producer.send(7, &5_u64.to_le_bytes(), None)?;
+/// let message = consumer.receive(None)?;
+/// let mut number = [0; 8];
+/// if message.len() == 8 {
+///     message.copy_to_slice(&mut number);
+/// }
+/// message.done();
+/// assert_eq!(u64::from_le_bytes(number), 5);
+/// # Ok::<(), spsc_shm::Error>(())
+/// ```
 pub struct Payload<'a> {
     given: Given,
     lives: PhantomData<&'a ()>,
@@ -164,7 +185,7 @@ impl Payload<'_> {
     }
 
     /// The first byte; valid for reading [`len`](Self::len) bytes while the message lives. Aligned
-    /// to 8 if the message lies in the ring.
+    /// to 8 if the message is in the ring.
     #[must_use]
     pub fn as_ptr(&self) -> *const u8 {
         self.given.data
@@ -177,12 +198,12 @@ impl Payload<'_> {
     pub fn copy_to_slice(&self, target: &mut [u8]) {
         let Given { data, len, .. } = self.given;
         assert!(target.len() <= len, "{} bytes of a message of {len}", target.len());
-        // SAFETY: `len` bytes are granted at `data`, or lie in the receiver's own memory, for as
-        // long as the message is borrowed. No safe reference to them exists.
+        // SAFETY: `len` bytes at `data` are granted, or in the receiver's own memory, for as long as the
+        // message is borrowed. There is no safe reference to them.
         unsafe { data.copy_to_nonoverlapping(target.as_mut_ptr(), target.len()) };
     }
 
-    /// All bytes, in a vector of their own.
+    /// A copy of all bytes.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.len()];
@@ -193,8 +214,7 @@ impl Payload<'_> {
     /// The message, as a slice.
     ///
     /// # Safety
-    /// While the slice lives, no process writes these bytes: the other process keeps to the
-    /// protocol.
+    /// The other process keeps to the protocol: while the slice lives, no process writes these bytes.
     #[must_use]
     pub unsafe fn as_slice(&self) -> &[u8] {
         // SAFETY: initialised and there as in `copy_to_slice`; the caller promises that nobody
@@ -245,7 +265,14 @@ impl<'a> Message<'a> {
         let _ = self.receiver.done(self.endpoint);
     }
 
-    /// All bytes, in a vector of their own; the message is consumed.
+    /// Consumes the message, and gives a copy of its bytes.
+    ///
+    /// ```
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// producer.send(7, b"hello", None)?;
+    /// assert_eq!(consumer.receive(None)?.into_vec(), b"hello");
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
         let bytes = self.to_vec();
@@ -352,7 +379,7 @@ impl fmt::Debug for MessageBatch<'_> {
 #[derive(Debug)]
 pub struct BatchIter<'a> {
     first: Option<Given>,
-    /// Its headers are read anew, and checked anew: a hostile sender can make it end early.
+    /// Its headers are read and checked again: a hostile sender can make it end early.
     rest: Frames,
     left: usize,
     lives: PhantomData<&'a ()>,

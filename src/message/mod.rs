@@ -9,9 +9,9 @@
 //! ```
 //!
 //! The first word is the payload's length, with two flags above it. A message of more than half the
-//! ring goes in several frames, its fragments: all but the last have [`MORE`], all but the first
-//! have [`CONTINUES`]. A frame is published whole or not at all, so that whoever sees a header sees
-//! its whole frame; anything else was written by no sender. `docs/PROTOCOL.md` says more.
+//! ring goes in several frames, its fragments. All but the last have [`MORE`], and all but the first
+//! have [`CONTINUES`]. A frame is published whole or not at all, so whoever sees a header sees its whole
+//! frame. If not, no sender wrote it. `docs/PROTOCOL.md` says more.
 
 mod grant;
 mod receive;
@@ -37,8 +37,8 @@ const MORE: u32 = 1 << 30;
 /// This fragment continues the message of the frame before it.
 const CONTINUES: u32 = 1 << 31;
 
-/// Bytes of a frame with a payload of `len` bytes, header and padding included. What a header can
-/// hold never wraps.
+/// Bytes of a frame with a payload of `len` bytes, with header and padding. No length that fits a header
+/// wraps.
 #[inline(always)]
 const fn frame_size(len: u64) -> u64 {
     (len + (HEADER + 7)) & !7
@@ -52,7 +52,7 @@ const fn largest_frame(capacity: u64) -> u64 {
     if half < most { half } else { most }
 }
 
-/// The payload of every fragment but the last: with its header a quarter of the ring, so that a
+/// The payload of every fragment but the last. With its header it is a quarter of the ring, so that a
 /// sender fills one part while the receiver empties another.
 const fn fragment(capacity: u64) -> u64 {
     let quarter = capacity / 4 - HEADER;
@@ -73,8 +73,8 @@ impl Header {
         Self { word: len as u32 | flags, tag }
     }
 
-    /// Reads a header once. What it says is checked against what was read, and not read again: the
-    /// other process may change it at any time.
+    /// Reads a header once. What was read is checked and used, and nothing is read again: the other
+    /// process may change it at any time.
     ///
     /// # Safety
     /// `at` is aligned to 8, and 8 bytes are mapped there.
@@ -116,8 +116,8 @@ impl Header {
     }
 }
 
-/// Whether a frame can begin here. In a stream of messages every frame does: where one does not,
-/// somebody has sent bytes, or the counters are not a sender's.
+/// Whether a frame can begin here. In a stream of messages every frame begins at such a place. If not,
+/// somebody has sent bytes, or the counters are wrong.
 #[inline(always)]
 fn is_aligned(at: *const u8) -> bool {
     at.addr() & 7 == 0
@@ -128,7 +128,7 @@ fn is_aligned(at: *const u8) -> bool {
 struct Deadline(u64);
 
 impl Deadline {
-    /// 0 is a deadline too: a call that does not wait.
+    /// 0 is a deadline, too: that of a call that does not wait.
     fn after(timeout_ns: u64) -> Self {
         match timeout_ns {
             0 | FOREVER => Self(timeout_ns),
@@ -145,8 +145,8 @@ impl Deadline {
     }
 }
 
-/// Ends a call that goes on although it need not wait, when somebody interrupts it or its time is
-/// over: a wait that takes no time says so.
+/// Ends a call that goes on without having to wait, if somebody interrupts it or its time is over. A very
+/// short wait tells.
 fn pause<S: Side>(endpoint: &mut Endpoint<S>, deadline: Deadline) -> Result<()> {
     let left = deadline.left();
     if left == 0 {

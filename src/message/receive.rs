@@ -1,8 +1,8 @@
 //! The receiver's half.
 //!
-//! What lies in the ring is the sender's to change at any time, and the sender may be hostile. A
-//! header is read once, and what was read is checked before it is used: a frame is given only if all
-//! of it is there. Memory grows with what has arrived, not with what a header announces.
+//! The sender may be hostile, and can change what is in the ring at any time. A header is read once, and
+//! what was read is checked before it is used: a frame is given only if all of it is there. Memory grows
+//! with what has arrived, not with what a header announces.
 
 use super::{Deadline, HEADER, Header, frame_size, is_aligned, pause};
 use crate::cursor::Rx;
@@ -12,8 +12,8 @@ use crate::status::{Result, Status};
 /// The most that a receiver assembles, unless it is told otherwise.
 const MAX_MESSAGE: u64 = 64 << 20;
 
-/// How many fragments a call takes before it looks whether its time is over. A ring holds a few
-/// large ones, so that only a flood of small ones, as no sender makes, gets there without a wait.
+/// How many fragments a call takes before it looks whether its time is over. A ring holds a few large
+/// ones. Only a flood of small ones, which no sender makes, comes to this number without a wait.
 const FRAGMENTS: u32 = 64;
 
 /// A message that was received: `len` bytes at `data`.
@@ -24,10 +24,10 @@ pub(crate) struct Given {
     pub tag: u32,
 }
 
-/// How far the receiver is with a message of several fragments.
+/// How far the receiver has got with a message of several fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// There is none. Fragments that continue one have lost their beginning, and are skipped.
+    /// There is none. Fragments that continue one are skipped, as their beginning is lost.
     Idle,
     /// The first fragments are there.
     Assembling,
@@ -35,7 +35,7 @@ enum State {
     Starved,
     /// It is there, and given until it is done.
     Given,
-    /// It is too large, which is said until it is done.
+    /// It is too large. Every receive says so until it is given up.
     Refused,
 }
 
@@ -55,7 +55,7 @@ impl Receiver {
         Self { state: State::Idle, tag: 0, max: MAX_MESSAGE, assembled: Vec::new() }
     }
 
-    /// Changes the most that is assembled, and frees what memory is then too much.
+    /// Changes the most that is assembled, and frees memory that is more than that.
     pub(crate) fn set_max(&mut self, bytes: u64) {
         self.max = bytes;
         if self.state == State::Idle && self.assembled.capacity() as u64 > bytes {
@@ -167,8 +167,8 @@ impl Receiver {
         true
     }
 
-    /// Makes room for `len` bytes more, which are within the bound: for as much again as there is,
-    /// so that not every fragment moves all the others, but not beyond the bound.
+    /// Makes room for `len` more bytes, which are within the limit. It doubles the room, up to the limit,
+    /// so that not every fragment moves all the others.
     fn make_room(&mut self, len: usize) -> bool {
         let have = self.assembled.len();
         if self.assembled.capacity() - have >= len {
@@ -185,7 +185,7 @@ impl Receiver {
         Given { data, len: self.assembled.len(), tag: self.tag }
     }
 
-    /// No more fragments come, if that is what this says.
+    /// Gives the message up, if this error says that no more fragments come.
     fn end_with(&mut self, status: Status) {
         if matches!(status, Status::Closed | Status::PeerDead) {
             self.forget();
@@ -302,7 +302,7 @@ impl Iterator for Frames {
             return None;
         }
         let given = in_place(self.at, header);
-        // The granted bytes end no sooner.
+        // The granted bytes do not end before that.
         self.at = self.at.wrapping_add(size as usize);
         self.left -= size;
         Some(given)
@@ -321,7 +321,7 @@ fn next_frame(endpoint: &mut Endpoint<Rx>, timeout_ns: u64) -> Result<(*const u8
     if is_aligned(at) {
         // SAFETY: 8 bytes are granted there.
         let header = unsafe { Header::read(at) };
-        // A fragment carries something: an endless message would never be too large else.
+        // A fragment carries something. Otherwise an endless message would never be too large.
         let good = header.is_whole() || header.len() > 0;
         if good && endpoint.try_reserve(frame_size(header.len())).is_some() {
             return Ok((at, header));

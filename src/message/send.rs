@@ -60,7 +60,7 @@ impl Sender {
         endpoint.try_advance(size)
     }
 
-    /// Sends a message, waiting as long as need be, or in vain.
+    /// Sends a message, and waits up to `timeout_ns` for room.
     pub(crate) fn send(
         &mut self,
         endpoint: &mut Endpoint<Tx>,
@@ -75,7 +75,7 @@ impl Sender {
         let whole = message.len as u64;
         let piece = fragment(capacity);
         if timeout_ns == 0 {
-            // All of it or nothing: what is sent of half a message is of no use to anybody.
+            // All of it or nothing: half a message is of no use to anybody.
             let (full, rest) = (whole / piece, whole % piece);
             let frames = full.saturating_mul(frame_size(piece)).saturating_add(frame_size(rest));
             endpoint.wait_for(frames.min(capacity), 0)?;
@@ -98,7 +98,7 @@ impl Sender {
     }
 
     /// Sends as many of `count` messages as there is room for, with one publish, if there is room
-    /// for the first: says how many. The other side may have to be woken then. `None`, with nothing
+    /// for the first, and says how many. The other side may have to be woken then. `None`, with nothing
     /// sent, if [`send_some`](Self::send_some) has to decide. Contains nothing that could panic.
     #[inline(always)]
     pub(crate) fn try_send_some(
@@ -214,9 +214,9 @@ impl Sender {
         Some(at.wrapping_add(HEADER as usize))
     }
 
-    /// Publishes the first `len` bytes of the payload that was claimed as a message. The other side
-    /// may have to be woken then. False, and nothing was sent, if so many were not claimed.
-    /// Contains nothing that could panic.
+    /// Publishes the first `len` bytes of the claimed payload as a message. The other side may have to
+    /// be woken then. False if fewer bytes were claimed: then nothing was sent. Contains nothing that
+    /// could panic.
     #[inline(always)]
     pub(crate) fn try_publish(
         &mut self,
@@ -288,7 +288,7 @@ unsafe fn put(at: *mut u8, message: Outgoing, flags: u32) {
     // SAFETY: the caller's promise.
     unsafe {
         if len & 7 != 0 {
-            // The padding, and bytes that the payload is about to overwrite.
+            // The padding, and some bytes that the payload overwrites next.
             at.add(HEADER as usize + (len & !7)).cast::<u64>().write(0);
         }
         Header::new(len as u64, flags, tag).write(at);

@@ -1,5 +1,5 @@
-//! The operating system, as far as the waiting protocol uses it, for loom: time stands still, so
-//! that nothing but a wake ends a sleep, and a lost one is a deadlock that loom reports.
+//! The operating system, as far as the waiting protocol uses it, for loom. Time stands still, so that
+//! only a wake ends a sleep, and a lost wake is a deadlock that loom reports.
 
 use crate::sync::{AtomicU32, Ordering, fence};
 use loom::sync::{Condvar, Mutex};
@@ -13,12 +13,12 @@ thread_local! {
     static SLEEPS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Which halves of the asymmetric barrier are there, so that a model can show that it needs both.
+/// Which halves of the asymmetric barrier exist, so that a model can show that it needs both.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Barriers {
     pub light: bool,
     pub heavy: bool,
-    /// Whether the waker may count on the light half: if not, it fences by itself.
+    /// Whether the waker may rely on the light half. If not, it fences by itself.
     pub registered: bool,
 }
 
@@ -36,8 +36,8 @@ pub(crate) fn sleeps() -> u64 {
     SLEEPS.get()
 }
 
-/// To be called at the start of every model, before it has threads: whoever made the queues
-/// would be ordered before all others otherwise, which the kernel does not promise.
+/// To be called at the start of every model, before it has threads. Otherwise, whoever made the queues
+/// would be ordered before all others, which the kernel does not promise.
 pub(crate) fn boot() {
     assert!(QUEUES.lock().is_ok_and(|queues| queues.is_empty()), "loom forgets them by itself");
 }
@@ -75,7 +75,7 @@ pub(crate) mod clock {
 }
 
 pub(crate) mod cpu {
-    /// One CPU for all: then nobody spins, and loom need not run every number of rounds.
+    /// One CPU for all: then nobody spins, and loom need not try every number of rounds.
     pub(crate) fn only() -> Option<u32> {
         Some(0)
     }
@@ -113,8 +113,8 @@ struct Bell {
 }
 
 loom::lazy_static! {
-    // By the word's address. Apart from each other, as one lock would order what the kernel does
-    // not; and the map's own lock is not loom's, for the same reason.
+    // By the word's address. Each has its own lock, as a common one would order what the kernel does
+    // not. The map's lock is not loom's, for the same reason.
     static ref QUEUES: std::sync::Mutex<BTreeMap<usize, Arc<Queue>>> = Default::default();
 }
 

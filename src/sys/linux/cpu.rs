@@ -1,4 +1,4 @@
-//! What the process may run on, and hints to what it runs on.
+//! Which CPUs the process may run on, and hints to them.
 
 /// The CPU that this thread may run on, if it is only one.
 pub(crate) fn only() -> Option<u32> {
@@ -30,12 +30,12 @@ pub(crate) fn prefetch(address: *const u8) {
     }
 }
 
-/// 0, but the processor knows it only some 70 cycles after it knows `value`: 24 multiplications,
-/// each of the last one's result.
+/// Gives 0, but the processor knows it only some 70 cycles after it knows `value`: by a chain of 24
+/// multiplications, each of the result of the one before.
 ///
-/// An address that this is added to can't be read earlier. So looks at the same word follow one
-/// another at this distance. With nothing between them a processor has dozens of looks under way
-/// when the word changes, and throws them all away. A pause instruction keeps them apart too, but
+/// If this is added to an address, that address can't be read earlier. So looks at the same word follow
+/// one another at this distance. With nothing between them, a processor has dozens of looks under way
+/// when the word changes, and throws them all away. A pause instruction keeps them apart, too, but it
 /// takes longer, and how long differs twentyfold between processors and hypervisors.
 #[inline(always)]
 pub(crate) fn zero_after(value: u64) -> usize {

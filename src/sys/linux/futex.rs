@@ -4,7 +4,7 @@ use super::errno;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// `ns` nanoseconds as a `timespec`; any `u64` fits.
+/// `ns` nanoseconds as a `timespec`. Any `u64` fits.
 pub(super) fn timespec(ns: u64) -> libc::timespec {
     libc::timespec {
         tv_sec: (ns / 1_000_000_000) as libc::time_t,
@@ -15,8 +15,8 @@ pub(super) fn timespec(ns: u64) -> libc::timespec {
 /// Sleeps while `word` is `expected`, until woken, until `deadline` (monotonic, ns), or for no
 /// reason: signals and spurious wake-ups return too, and the caller looks again.
 ///
-/// The kernel compares the word and enqueues the sleeper as one step with respect to [`wake`], so
-/// that a wake that follows a change of the word is never lost.
+/// The kernel compares the word and enqueues the sleeper as one step with respect to [`wake`]. So a
+/// wake that follows a change of the word is never lost.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, deadline: u64) {
     let until = timespec(deadline);
     // SAFETY: `word` is valid for the whole call and `until` too. The futex is a shared one (no

@@ -54,7 +54,7 @@ fn large(library: &Library, args: &Messages) -> Result<(), Box<dyn Error>> {
         };
         // Each beside its own floor: the machine changes.
         let pairs: Vec<[f64; 2]> =
-            (0..args.rounds).map(|_| [undisturbed(&copy), undisturbed(&messages)]).collect();
+            (0..args.rounds).map(|_| [undisturbed(copy), undisturbed(messages)]).collect();
         let column = |at: usize| format!("{:.2}", median(pairs.iter().map(|pair| pair[at])));
         let ratio = median(pairs.iter().map(|[copy, messages]| messages / copy));
         table.row(vec![bytes(capacity), column(0), column(1), format!("{ratio:.2}")]);
