@@ -657,6 +657,13 @@ fn the_end_of_the_stream_discards_half_a_message() {
     for _ in 0..2 {
         assert_eq!(status(consumer.receive(None)), Status::Closed);
     }
+    // What a later producer sends does not complete it, even if it says so.
+    let other = Ring::connect_fd(consumer.ring().sealed_fd().unwrap()).unwrap();
+    let mut producer = other.into_producer();
+    common::publish(&mut producer, &[header(8, CONTINUES, 2), [0; 8]].concat());
+    producer.send(3, b"after", NOW).unwrap();
+    let message = consumer.receive(NOW).unwrap();
+    assert_eq!((message.tag(), message.into_vec()), (3, b"after".to_vec()));
 }
 
 #[test]
