@@ -20,10 +20,12 @@ for features in --all-features --no-default-features; do
 done
 
 echo "--- the package, and its oldest dependencies"
-cargo package -p spsc-shm --allow-dirty
+# In a directory of its own: cargo would take what it builds from the unpacked package for builds of
+# this tree, and not build them again when a file changes here.
+cargo package -p spsc-shm --allow-dirty --target-dir target/oldest
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tar -xf "target/package/spsc-shm-$(version version).crate" -C "$work" --strip-components 1
+tar -xf "target/oldest/package/spsc-shm-$(version version).crate" -C "$work" --strip-components 1
 (
     cd "$work"
     # Minimal versions are an unstable option, which asks for a nightly cargo or for one that is told

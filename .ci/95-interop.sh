@@ -1,5 +1,5 @@
-# Each language's producer with each language's consumer.
+# Each language's producer with each language's consumer, and the README's programs likewise.
 source .ci/need.sh
 need_package g++ g++
 need_go
-cargo test --test interop -- --ignored
+cargo test --test interop --test readme -- --ignored

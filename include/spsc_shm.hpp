@@ -25,9 +25,13 @@
 /// value; nothing else throws. Without exceptions the header lacks value() and Error, and is
 /// otherwise the same.
 ///
+/// claim, peek, publish and release are inlined (spsc_shm_inline.h): they call the library only to
+/// wait, to wake, and for errors. With SPSC_SHM_NO_INLINE defined they call it every time, with the
+/// same results. The classes are the same either way, so that both may be linked together.
+///
 /// spsc_shm.h says what each call means, waits for and guarantees. This header says what C++ adds.
 
-#include "spsc_shm.h"
+#include "spsc_shm_inline.h"
 
 #include <cerrno>
 #include <chrono>
@@ -223,22 +227,77 @@ inline Result<void> result(const char* call, Status status) noexcept
     return status == SPSC_OK ? Result<void>() : Result<void>(failure(call, status));
 }
 
+/// One side of a handle, for that side's calls.
+struct Access {
+    spsc_ring* ring;
+    spsc_cursor* cursor;
+};
+
+#if !defined(SPSC_SHM_NO_INLINE)
+
+inline Status claim(Access on, std::size_t want, std::uint64_t timeout_ns, void** data) noexcept
+{
+    return ::spsc_inline_claim(on.ring, on.cursor, want, timeout_ns, data);
+}
+inline Status publish(Access on, std::size_t n) noexcept
+{
+    return ::spsc_inline_publish(on.ring, on.cursor, n);
+}
+inline Status peek(Access on, std::size_t want, std::uint64_t timeout_ns, const void** data) noexcept
+{
+    return ::spsc_inline_peek(on.ring, on.cursor, want, timeout_ns, data);
+}
+inline Status release(Access on, std::size_t n) noexcept
+{
+    return ::spsc_inline_release(on.ring, on.cursor, n);
+}
+/// Whether the bytes are known to be there. If not, a wait has to tell.
+inline bool has(Access on, std::size_t need, bool consumes) noexcept
+{
+    return on.cursor != nullptr && ::spsc_inline_has(on.cursor, need, consumes) != 0;
+}
+
+#else
+
+inline Status claim(Access on, std::size_t want, std::uint64_t timeout_ns, void** data) noexcept
+{
+    return ::spsc_claim(on.ring, want, timeout_ns, data);
+}
+inline Status publish(Access on, std::size_t n) noexcept
+{
+    return ::spsc_publish(on.ring, n);
+}
+inline Status peek(Access on, std::size_t want, std::uint64_t timeout_ns, const void** data) noexcept
+{
+    return ::spsc_peek(on.ring, want, timeout_ns, data);
+}
+inline Status release(Access on, std::size_t n) noexcept
+{
+    return ::spsc_release(on.ring, n);
+}
+inline bool has(Access, std::size_t, bool) noexcept
+{
+    return false;
+}
+
+#endif
+
 /// Bytes of the ring's memory that one end holds.
 template <class Byte> class Claim {
   public:
-    Claim(spsc_ring* ring, Byte* data, std::size_t size) noexcept
-        : ring_(ring)
+    Claim(Access on, Byte* data, std::size_t size) noexcept
+        : on_(on)
         , data_(data)
         , size_(size)
     {}
     Claim(Claim&& other) noexcept
-        : ring_(other.ring_)
+        : on_(other.on_)
         , data_(other.data_)
         , size_(std::exchange(other.size_, 0))
     {}
     Claim& operator=(Claim&& other) noexcept
     {
-        ring_ = other.ring_;
+        on_ = other.on_;
         data_ = other.data_;
         size_ = std::exchange(other.size_, 0);
         return *this;
@@ -255,7 +314,7 @@ template <class Byte> class Claim {
   protected:
     ~Claim() = default;
 
-    /// Hands the first n bytes to the other side, by the C function that does so.
+    /// Hands the first n bytes to the other side, by the function that does so.
     template <class Advance>
     Result<void> advance(const char* call, Advance function, std::size_t n) noexcept
     {
@@ -265,7 +324,7 @@ template <class Byte> class Claim {
         if (n == 0) {
             return {};
         }
-        const Status status = function(ring_, n);
+        const Status status = function(on_, n);
         if (status == SPSC_OK) {
             data_ += n;
             size_ -= n;
@@ -274,7 +333,7 @@ template <class Byte> class Claim {
     }
 
   private:
-    spsc_ring* ring_;
+    Access on_;
     Byte* data_;
     std::size_t size_;
 };
@@ -294,7 +353,7 @@ class WriteClaim : public detail::Claim<std::byte> {
     /// Fails with SPSC_ERR_MISUSE if n is more than size(). Nothing is published then.
     Result<void> publish(std::size_t n) noexcept
     {
-        return advance("spsc_publish", ::spsc_publish, n);
+        return advance("spsc_publish", detail::publish, n);
     }
 
     /// Publishes all bytes that are left.
@@ -316,7 +375,7 @@ class ReadClaim : public detail::Claim<const std::byte> {
     /// Fails with SPSC_ERR_MISUSE if n is more than size(). Nothing is released then.
     Result<void> release(std::size_t n) noexcept
     {
-        return advance("spsc_release", ::spsc_release, n);
+        return advance("spsc_release", detail::release, n);
     }
 
     /// Releases all bytes that are left.
@@ -396,17 +455,24 @@ template <std::uint32_t side> class End : public Part {
   protected:
     explicit End(std::shared_ptr<spsc_ring> handle) noexcept
         : Part(std::move(handle))
+        , cursor_(::spsc_cursor_of(get(), side))
     {}
-    End(End&&) noexcept = default;
+    End(End&& other) noexcept
+        : Part(std::move(other))
+        , cursor_(std::exchange(other.cursor_, nullptr))
+    {}
     End& operator=(End&& other) noexcept
     {
         if (this != &other) {
             leave();
             handle_ = std::move(other.handle_);
+            cursor_ = std::exchange(other.cursor_, nullptr);
         }
         return *this;
     }
     ~End() { leave(); }
+
+    [[nodiscard]] Access access() const noexcept { return { get(), cursor_ }; }
 
     Result<void> wait(std::size_t need, Timeout timeout, std::uint32_t flags) noexcept
     {
@@ -416,6 +482,9 @@ template <std::uint32_t side> class End : public Part {
   private:
     /// Gives up the role, if this handle has it.
     void leave() noexcept { (void)::spsc_leave(get(), side); }
+
+    /// NULL after a move.
+    spsc_cursor* cursor_;
 };
 
 } // namespace detail
@@ -444,11 +513,11 @@ class Producer : public detail::End<SPSC_PRODUCER> {
     Result<WriteClaim> claim(std::size_t want, Timeout timeout = forever) noexcept
     {
         void* data = nullptr;
-        const Status status = ::spsc_claim(get(), want, timeout.ns(), &data);
+        const Status status = detail::claim(access(), want, timeout.ns(), &data);
         if (status != SPSC_OK) {
             return detail::failure("spsc_claim", status);
         }
-        return WriteClaim(get(), static_cast<std::byte*>(data), want);
+        return WriteClaim(access(), static_cast<std::byte*>(data), want);
     }
 
     /// Waits until `min` bytes are free, and claims all that are free: one call for many messages.
@@ -463,7 +532,7 @@ class Producer : public detail::End<SPSC_PRODUCER> {
         if (status != SPSC_OK) {
             return detail::failure("spsc_claim_some", status);
         }
-        return WriteClaim(get(), static_cast<std::byte*>(data), size);
+        return WriteClaim(access(), static_cast<std::byte*>(data), size);
     }
 
     /// Waits until `need` bytes are free. Claims nothing.
@@ -500,11 +569,11 @@ class Consumer : public detail::End<SPSC_CONSUMER> {
     Result<ReadClaim> peek(std::size_t want, Timeout timeout = forever) noexcept
     {
         const void* data = nullptr;
-        const Status status = ::spsc_peek(get(), want, timeout.ns(), &data);
+        const Status status = detail::peek(access(), want, timeout.ns(), &data);
         if (status != SPSC_OK) {
             return detail::failure("spsc_peek", status);
         }
-        return ReadClaim(get(), static_cast<const std::byte*>(data), want);
+        return ReadClaim(access(), static_cast<const std::byte*>(data), want);
     }
 
     /// Waits until `min` bytes are there, and returns all that are there: one call for many
@@ -519,7 +588,7 @@ class Consumer : public detail::End<SPSC_CONSUMER> {
         if (status != SPSC_OK) {
             return detail::failure("spsc_peek_some", status);
         }
-        return ReadClaim(get(), static_cast<const std::byte*>(data), size);
+        return ReadClaim(access(), static_cast<const std::byte*>(data), size);
     }
 
     /// Waits until `need` bytes are there. Peeks nothing.

@@ -58,6 +58,8 @@ class SpscShm {
 
     SpscShm(SpscShm&& other) noexcept
         : ring_(std::move(other.ring_))
+        , producer_(std::exchange(other.producer_, nullptr))
+        , consumer_(std::exchange(other.consumer_, nullptr))
         , name_(std::move(other.name_))
     {
         take_statuses(other);
@@ -65,6 +67,8 @@ class SpscShm {
     SpscShm& operator=(SpscShm&& other) noexcept
     {
         ring_ = std::move(other.ring_);
+        producer_ = std::exchange(other.producer_, nullptr);
+        consumer_ = std::exchange(other.consumer_, nullptr);
         name_ = std::move(other.name_);
         take_statuses(other);
         return *this;
@@ -90,7 +94,7 @@ class SpscShm {
     {
         void* data = nullptr;
         if (wait(Side::producer, "claim", want, timeout_ns)) {
-            check("claim", ::spsc_claim(ring_.get(), want, 0, &data));
+            check("claim", detail::claim(producing(), want, 0, &data));
         }
         return data;
     }
@@ -100,7 +104,7 @@ class SpscShm {
     /// Throws Error, with SPSC_ERR_MISUSE if n is more than is claimed. Nothing is published then.
     ///
     /// Thread: producer. Blocks: no.
-    void publish(std::size_t n) { check("publish", ::spsc_publish(ring_.get(), n)); }
+    void publish(std::size_t n) { check("publish", detail::publish(producing(), n)); }
 
     /// Waits until `want` bytes are there and returns them, contiguous, to be read until they are
     /// released; or nullptr. Read only: the bytes are the producer's to write.
@@ -113,7 +117,7 @@ class SpscShm {
     {
         const void* data = nullptr;
         if (wait(Side::consumer, "peek", want, timeout_ns)) {
-            check("peek", ::spsc_peek(ring_.get(), want, 0, &data));
+            check("peek", detail::peek(consuming(), want, 0, &data));
         }
         return const_cast<void*>(data);
     }
@@ -123,7 +127,7 @@ class SpscShm {
     /// Throws Error, with SPSC_ERR_MISUSE if n is more than is peeked. Nothing is released then.
     ///
     /// Thread: consumer. Blocks: no.
-    void release(std::size_t n) { check("release", ::spsc_release(ring_.get(), n)); }
+    void release(std::size_t n) { check("release", detail::release(consuming(), n)); }
 
     /// Interrupts the waits of both sides that are under way, in every process.
     /// Thread: any. Blocks: no.
@@ -178,20 +182,27 @@ class SpscShm {
             raise(call, ring.error());
         }
         ring_ = *std::move(ring);
+        producer_ = ::spsc_cursor_of(ring_.get(), SPSC_PRODUCER);
+        consumer_ = ::spsc_cursor_of(ring_.get(), SPSC_CONSUMER);
     }
+
+    detail::Access producing() const noexcept { return { ring_.get(), producer_ }; }
+    detail::Access consuming() const noexcept { return { ring_.get(), consumer_ }; }
 
     /// Waits as the comment at the top says. True if the bytes are there: nobody else takes them.
     bool wait(Side side, const char* call, std::size_t need, std::uint64_t timeout_ns)
     {
-        const Status status =
-            ::spsc_wait(ring_.get(),
-                        side == Side::producer ? SPSC_PRODUCER : SPSC_CONSUMER,
-                        need,
-                        timeout_ns,
-                        SPSC_WAIT_NEXT_PEER | SPSC_WAIT_FRESH);
-        if (status != SPSC_OK) {
-            refuse(side, call, status);
-            return false;
+        const detail::Access on = side == Side::producer ? producing() : consuming();
+        if (!detail::has(on, need, side == Side::consumer)) {
+            const Status status = ::spsc_wait(on.ring,
+                                              side == Side::producer ? SPSC_PRODUCER : SPSC_CONSUMER,
+                                              need,
+                                              timeout_ns,
+                                              SPSC_WAIT_NEXT_PEER | SPSC_WAIT_FRESH);
+            if (status != SPSC_OK) {
+                refuse(side, call, status);
+                return false;
+            }
         }
         // Written only if it is news: two threads may share this cache line.
         if (last(side).load(std::memory_order_relaxed) != SPSC_OK) {
@@ -239,6 +250,9 @@ class SpscShm {
     }
 
     Ring ring_;
+    /// NULL after a move.
+    spsc_cursor* producer_ = nullptr;
+    spsc_cursor* consumer_ = nullptr;
     std::string name_;
     std::atomic<Status> last_producer_{ SPSC_OK };
     std::atomic<Status> last_consumer_{ SPSC_OK };

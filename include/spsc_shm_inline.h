@@ -13,8 +13,8 @@
  *     }
  *
  * ring and cursor must belong together, and the cursor must be that of the right side: a producer
- * claims and publishes, a consumer peeks and releases. As with the functions, one thread at a time
- * uses a side of a handle.
+ * claims and publishes, a consumer peeks and releases. With a NULL for the cursor, each is the call
+ * alone. As with the functions, one thread at a time uses a side of a handle.
  */
 #ifndef SPSC_SHM_INLINE_H
 #define SPSC_SHM_INLINE_H
@@ -25,10 +25,9 @@
 extern "C" {
 #endif
 
-/* Whether the next want bytes are there: then they are granted from now on. Looks at the other side
- * only if it must. `consumes` is a constant: a consumer's lead is 0, and it mostly has to look. */
-static inline int spsc_inline_reserve(
-    spsc_cursor *cursor, uint64_t want, int consumes, uint8_t **out_data)
+/* Whether the next want bytes are there. Looks at the other side only if it must. `consumes` is a
+ * constant: a consumer's lead is 0, and it mostly has to look. */
+static inline int spsc_inline_has(spsc_cursor *cursor, uint64_t want, int consumes)
 {
     const uint64_t position = cursor->position;
     if (__builtin_expect(want > cursor->limit - position, consumes)) {
@@ -41,8 +40,17 @@ static inline int spsc_inline_reserve(
             return 0;
         cursor->limit = limit;
     }
+    return 1;
+}
+
+/* As spsc_inline_has, and if so they are granted from now on. */
+static inline int spsc_inline_reserve(
+    spsc_cursor *cursor, uint64_t want, int consumes, uint8_t **out_data)
+{
+    if (!spsc_inline_has(cursor, want, consumes))
+        return 0;
     cursor->granted = want;
-    *out_data = cursor->data + (position & cursor->mask);
+    *out_data = cursor->data + (cursor->position & cursor->mask);
     return 1;
 }
 
@@ -74,16 +82,17 @@ SPSC_MUST_USE static inline spsc_status spsc_inline_claim(
     spsc_ring *ring, spsc_cursor *cursor, size_t want, uint64_t timeout_ns, void **out_data)
 {
     uint8_t *here;
-    if (cursor == NULL || out_data == NULL)
+    if (out_data == NULL)
         return SPSC_ERR_INVALID_ARGUMENT;
-    if (!spsc_inline_reserve(cursor, want, 0, &here)) {
+    if (cursor == NULL || !spsc_inline_reserve(cursor, want, 0, &here)) {
         /* Through a variable of its own, so that the caller's can stay in a register. */
         void *data;
         const spsc_status status = spsc_claim(ring, want, timeout_ns, &data);
         if (status != SPSC_OK)
             return status;
         /* So it is already: the compiler learns that a publish of as much needs no check. */
-        cursor->granted = want;
+        if (cursor != NULL)
+            cursor->granted = want;
         here = (uint8_t *)data;
     }
     *out_data = here;
@@ -103,16 +112,17 @@ SPSC_MUST_USE static inline spsc_status spsc_inline_peek(
     spsc_ring *ring, spsc_cursor *cursor, size_t want, uint64_t timeout_ns, const void **out_data)
 {
     uint8_t *here;
-    if (cursor == NULL || out_data == NULL)
+    if (out_data == NULL)
         return SPSC_ERR_INVALID_ARGUMENT;
-    if (!spsc_inline_reserve(cursor, want, 1, &here)) {
+    if (cursor == NULL || !spsc_inline_reserve(cursor, want, 1, &here)) {
         /* Through a variable of its own, so that the caller's can stay in a register. */
         const void *data;
         const spsc_status status = spsc_peek(ring, want, timeout_ns, &data);
         if (status != SPSC_OK)
             return status;
-        /* So it is already: the compiler learns that a publish of as much needs no check. */
-        cursor->granted = want;
+        /* So it is already: the compiler learns that a release of as much needs no check. */
+        if (cursor != NULL)
+            cursor->granted = want;
         here = (uint8_t *)data;
     }
     *out_data = here;

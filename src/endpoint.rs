@@ -7,6 +7,7 @@ use crate::role::{self, Locks};
 use crate::status::{Result, Status};
 use crate::sync::Ordering;
 use crate::sys::barrier;
+use crate::wait::any::{Glance, Pending};
 use crate::wait::park;
 use crate::wait::{Monitor, Patience, Wait, Waiter};
 use std::marker::PhantomData;
@@ -14,7 +15,7 @@ use std::ptr::NonNull;
 
 /// One side of a handle, on cache lines that the other side does not touch.
 ///
-/// `repr(C)`: the cursor comes first, and with it all that the fast paths touch.
+/// `repr(C)`: the cursor comes first. It is all that the fast paths touch.
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub(crate) struct Endpoint<S> {
@@ -22,7 +23,7 @@ pub(crate) struct Endpoint<S> {
     control: NonNull<Control>,
     monitor: NonNull<Monitor>,
     locks: NonNull<Locks>,
-    /// The generation of the process that took the role: a forked child's is another.
+    /// The generation of the process that took the role. A forked child has another.
     taken_in: u64,
     waiter: Waiter,
     side: PhantomData<S>,
@@ -69,15 +70,42 @@ impl<S: Side> Endpoint<S> {
         unsafe { self.locks.as_ref() }
     }
 
-    /// Grants `want` bytes from `here` on.
+    /// Bytes that could be granted, by what was last seen of the other side.
+    pub(crate) fn room(&self) -> u64 {
+        self.cursor.room()
+    }
+
+    /// The most that could ever be granted.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.cursor.mask + 1
+    }
+
+    /// Bytes that are granted.
     #[inline(always)]
-    fn grant(&mut self, want: u64) -> *mut u8 {
+    pub(crate) fn granted(&self) -> u64 {
+        self.cursor.granted
+    }
+
+    /// Where they begin.
+    #[inline(always)]
+    pub(crate) fn here(&self) -> *mut u8 {
+        self.cursor.here()
+    }
+
+    /// Takes back what is granted.
+    #[inline(always)]
+    pub(crate) fn drop_grant(&mut self) {
+        self.cursor.granted = 0;
+    }
+
+    /// Grants `want` bytes from `here` on. There is room for them.
+    #[inline(always)]
+    pub(crate) fn grant(&mut self, want: u64) -> *mut u8 {
         self.cursor.granted = want;
         self.cursor.here()
     }
 
-    /// Grants `want` contiguous bytes at the position, if they are there. Contains nothing that
-    /// could panic.
+    /// Grants `want` contiguous bytes at the position, if they are there. Can't panic.
     #[inline(always)]
     pub(crate) fn try_reserve(&mut self, want: u64) -> Option<*mut u8> {
         let control = self.control();
@@ -90,27 +118,33 @@ impl<S: Side> Endpoint<S> {
         self.spin(want, timeout_ns).then(|| self.grant(want))
     }
 
-    /// Grants `want` contiguous bytes at the position, waiting for them if need be. On failure the
-    /// last grant stands.
+    /// Grants `want` contiguous bytes at the position, and waits for them if it must. On failure the
+    /// last grant still stands.
     #[inline(always)]
     pub(crate) fn reserve(&mut self, want: u64, timeout_ns: u64) -> Result<*mut u8> {
         if let Some(granted) = self.try_reserve(want) {
             return Ok(granted);
         }
-        if let Some(granted) = self.spin_reserve(want, timeout_ns) {
+        if let Some(granted) = self.spin_reserve_apart(want, timeout_ns) {
             return Ok(granted);
         }
         self.wait_and_reserve(want, timeout_ns)
     }
 
-    /// The rest of [`reserve`](Self::reserve), once a moment's spinning was in vain.
+    /// [`spin_reserve`](Self::spin_reserve), not inlined.
+    #[inline(never)]
+    fn spin_reserve_apart(&mut self, want: u64, timeout_ns: u64) -> Option<*mut u8> {
+        self.spin_reserve(want, timeout_ns)
+    }
+
+    /// The rest of [`reserve`](Self::reserve), after a moment's spinning was in vain.
     pub(crate) fn wait_and_reserve(&mut self, want: u64, timeout_ns: u64) -> Result<*mut u8> {
         self.wait(want, timeout_ns)?;
         Ok(self.grant(want))
     }
 
-    /// Grants all that is there, if it is at least `min` bytes and this side has its role.
-    /// Contains nothing that could panic.
+    /// Grants all that is there, if it is at least `min` bytes and this side has its role. Can't
+    /// panic.
     #[inline(always)]
     pub(crate) fn try_reserve_some(&mut self, min: u64) -> Option<(*mut u8, u64)> {
         let control = self.control();
@@ -119,7 +153,7 @@ impl<S: Side> Endpoint<S> {
 
     /// As [`try_reserve_some`](Self::try_reserve_some), which has just failed, but spins for a
     /// moment.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn spin_reserve_some(
         &mut self,
         min: u64,
@@ -129,7 +163,7 @@ impl<S: Side> Endpoint<S> {
         (self.cursor.room() < min && self.spin(min, timeout_ns)).then(|| self.grant_all())
     }
 
-    /// Grants all that is there, once it is `min` bytes; says how much.
+    /// Grants all that is there, once it is at least `min` bytes, and says how much it is.
     #[inline(always)]
     pub(crate) fn reserve_some(&mut self, min: u64, timeout_ns: u64) -> Result<(*mut u8, u64)> {
         if let Some(granted) = self.try_reserve_some(min) {
@@ -141,7 +175,7 @@ impl<S: Side> Endpoint<S> {
         self.wait_and_reserve_some(min, timeout_ns)
     }
 
-    /// The rest of [`reserve_some`](Self::reserve_some), once a moment's spinning was in vain.
+    /// The rest of [`reserve_some`](Self::reserve_some), after a moment's spinning was in vain.
     pub(crate) fn wait_and_reserve_some(
         &mut self,
         min: u64,
@@ -167,12 +201,18 @@ impl<S: Side> Endpoint<S> {
     #[inline(always)]
     pub(crate) fn try_wait_for(&mut self, need: u64, timeout_ns: u64) -> bool {
         let control = self.control();
-        self.cursor.has::<S>(control, need) || self.spin(need, timeout_ns)
+        self.cursor.has::<S>(control, need) || self.spin_for(need, timeout_ns)
     }
 
-    /// Looks for what is about to come. Out of line, with nothing between the look that finds it
-    /// and the return: a waiter's way out of a wait is the other side's way to its answer.
+    /// [`spin`](Self::spin), not inlined.
     #[inline(never)]
+    fn spin_for(&mut self, need: u64, timeout_ns: u64) -> bool {
+        self.spin(need, timeout_ns)
+    }
+
+    /// Looks for bytes that are about to come. Inlined into the function that hands them out, to save
+    /// a return on the way out of a wait.
+    #[inline(always)]
     fn spin(&mut self, need: u64, timeout_ns: u64) -> bool {
         let control = self.control();
         // Without the role the window is 0.
@@ -180,7 +220,7 @@ impl<S: Side> Endpoint<S> {
             && self.waiter.spin::<S>(control, &mut self.cursor, need, timeout_ns)
     }
 
-    /// All that a wait may take beyond a moment's spinning: the role, sleep, and errors.
+    /// All else that a wait may need, after a moment's spinning: the role, sleep, and errors.
     #[inline(always)]
     pub(crate) fn wait(&mut self, need: u64, timeout_ns: u64) -> Result<()> {
         self.wait_with(need, timeout_ns, Patience::default())
@@ -195,15 +235,22 @@ impl<S: Side> Endpoint<S> {
         timeout_ns: u64,
         patience: Patience,
     ) -> Result<()> {
+        let Pending { mut wait, waiter } = self.pending(need, patience)?;
+        wait.cursor.look::<S>(wait.control)?;
+        if need <= wait.cursor.room() {
+            return Ok(());
+        }
+        waiter.wait(&mut wait, timeout_ns)
+    }
+
+    /// A wait for `need` bytes, with its role taken.
+    #[inline]
+    pub(crate) fn pending(&mut self, need: u64, patience: Patience) -> Result<Pending<'_, S>> {
         if need > self.cursor.mask + 1 {
             return Err(Status::TooLarge.into());
         }
         self.attach()?;
-        self.cursor.look::<S>(self.control())?;
-        if need <= self.cursor.room() {
-            return Ok(());
-        }
-        let mut wait = Wait::<S> {
+        let wait = Wait {
             control: self.control(),
             locks: self.locks(),
             monitor: self.monitor(),
@@ -212,12 +259,25 @@ impl<S: Side> Endpoint<S> {
             patience,
             side: PhantomData,
         };
-        self.waiter.wait(&mut wait, timeout_ns)
+        Ok(Pending { wait, waiter: &mut self.waiter })
     }
 
-    /// Hands the first `n` granted bytes to the other side; [`needs_wakeup`](Self::needs_wakeup) is
-    /// to be asked then. False, and nothing has changed, if `n` is 0 or more than was granted.
-    /// Contains nothing that could panic.
+    /// Whether `need` bytes are there, by the counters alone. Contains nothing that could panic.
+    #[inline(always)]
+    pub(crate) fn glance(&mut self, need: u64) -> Glance {
+        let control = self.control();
+        if self.cursor.has::<S>(control, need) {
+            Glance::Ready
+        } else if need > self.cursor.window {
+            // No role yet, or more than there is.
+            Glance::Doubt
+        } else {
+            Glance::NotYet
+        }
+    }
+
+    /// Hands the first `n` granted bytes to the other side. Ask [`needs_wakeup`](Self::needs_wakeup)
+    /// afterwards. False if `n` is 0 or more than was granted: then nothing has changed. Can't panic.
     #[inline(always)]
     pub(crate) fn try_advance(&mut self, n: u64) -> bool {
         let control = self.control();
@@ -284,7 +344,7 @@ impl<S: Side> Endpoint<S> {
         }
     }
 
-    /// Back to the state of a handle that has just connected: after `detach`, and in a forked
+    /// Goes back to the state of a handle that has just connected: after `detach`, and in a forked
     /// child, where the role is the parent's.
     pub(crate) fn forget_role(&mut self) {
         self.cursor.leave();

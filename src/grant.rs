@@ -1,10 +1,9 @@
 //! What the two ends hand out: bytes of the ring's memory, to write or to read in place.
 //!
-//! The memory is shared. A broken or hostile process can write it at any time, so that a safe
-//! `&[u8]` into it would be undefined behaviour waiting for its day. The safe ways in and out are
-//! copies, which treat the memory as bytes of no fixed value; pointers are for those who know what
-//! they do; slices are `unsafe`, by the argument of the `memmap2` crate: the caller answers for
-//! what the other process does.
+//! The memory is shared, and a broken or hostile process can write it at any time. A `&[u8]` into it
+//! would be undefined behaviour that safe code can reach. So safe code copies bytes in and out. There are
+//! raw pointers, and slices that are `unsafe` to ask for, as in the `memmap2` crate: the caller answers
+//! for what the other process does.
 
 use crate::cursor::{Rx, Tx};
 use crate::endpoint::Endpoint;
@@ -64,6 +63,14 @@ impl<'a> WriteGrant<'a> {
 
     /// Copies all of `source` to the start of the grant.
     ///
+    /// ```
+    /// # let mut producer = spsc_shm::Ring::anonymous(4096)?.into_producer();
+    /// let mut grant = producer.claim(5, None)?;
+    /// grant.copy_from_slice(b"hello");
+    /// grant.publish_all();
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// If `source` is longer than the grant.
     #[inline]
@@ -72,6 +79,17 @@ impl<'a> WriteGrant<'a> {
     }
 
     /// Bytes written by [`std::io::Write`].
+    ///
+    /// ```
+    /// # let mut producer = spsc_shm::Ring::anonymous(4096)?.into_producer();
+    /// use std::io::Write;
+    /// let mut grant = producer.claim_some(64, None)?;
+    /// write!(grant, "line {}\n", 1)?;
+    /// let written = grant.written();
+    /// grant.publish(written)?;
+    /// # assert_eq!(written, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     #[inline]
     pub fn written(&self) -> usize {
@@ -87,8 +105,8 @@ impl<'a> WriteGrant<'a> {
             self.len
         );
         // SAFETY: `len` bytes from `data` on are mapped for as long as the endpoint's handle lives, and
-        // the grant ends no sooner than `at + source.len()`. The source can't overlap it: no safe
-        // reference into the memory of a ring exists.
+        // `at + source.len()` is at most `len`. The source can't overlap: there is no safe reference
+        // into the memory of a ring.
         unsafe {
             let to = self.data.add(at);
             source.as_ptr().copy_to_nonoverlapping(to, source.len());
@@ -97,9 +115,18 @@ impl<'a> WriteGrant<'a> {
 
     /// The granted bytes, as a slice.
     ///
+    /// ```
+    /// # let mut producer = spsc_shm::Ring::anonymous(4096)?.into_producer();
+    /// let mut grant = producer.claim(64, None)?;
+    /// // SAFETY: the other process is our own program, and leaves alone what is not published.
+    /// unsafe { grant.as_mut_slice() }.fill(7);
+    /// grant.publish_all();
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
+    ///
     /// # Safety
-    /// While the slice lives, no process writes these bytes or reads them in order to decide
-    /// anything: the other process keeps to the protocol.
+    /// The other process keeps to the protocol: while the slice lives, no process reads or writes these
+    /// bytes.
     #[must_use]
     #[inline]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
@@ -108,7 +135,15 @@ impl<'a> WriteGrant<'a> {
         unsafe { std::slice::from_raw_parts_mut(self.data, self.len) }
     }
 
-    /// Makes the first `n` bytes visible to the consumer.
+    /// Makes the first `n` bytes visible to the consumer. The rest is given up.
+    ///
+    /// ```
+    /// # let mut producer = spsc_shm::Ring::anonymous(4096)?.into_producer();
+    /// let mut grant = producer.claim(64, None)?; // at most 64 bytes are to come
+    /// grant.copy_from_slice(b"hello");
+    /// grant.publish(5)?;
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Status::Misuse`](crate::Status::Misuse) if `n` is more than was granted; nothing is sent
@@ -127,7 +162,7 @@ impl<'a> WriteGrant<'a> {
 }
 
 impl Write for WriteGrant<'_> {
-    /// Copies behind what was written before, as much as fits.
+    /// Copies as much as fits, after what was written before.
     #[inline]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let n = buf.len().min(self.len - self.written);
@@ -201,6 +236,17 @@ impl<'a> ReadGrant<'a> {
 
     /// Fills `target` from the start of the grant.
     ///
+    /// ```
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// # std::io::Write::write_all(&mut producer, &7u64.to_le_bytes())?;
+    /// let grant = consumer.peek(8, None)?;
+    /// let mut number = [0; 8];
+    /// grant.copy_to_slice(&mut number);
+    /// grant.release_all();
+    /// assert_eq!(u64::from_le_bytes(number), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Panics
     /// If `target` is longer than the grant.
     #[inline]
@@ -208,7 +254,14 @@ impl<'a> ReadGrant<'a> {
         self.get(0, target);
     }
 
-    /// All bytes, in a vector of their own.
+    /// A copy of all bytes.
+    ///
+    /// ```
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// # std::io::Write::write_all(&mut producer, b"hello")?;
+    /// assert_eq!(consumer.peek(5, None)?.to_vec(), b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.len];
@@ -228,9 +281,19 @@ impl<'a> ReadGrant<'a> {
 
     /// The granted bytes, as a slice.
     ///
+    /// ```
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// # std::io::Write::write_all(&mut producer, b"hello")?;
+    /// let grant = consumer.peek(5, None)?;
+    /// // SAFETY: the other process is our own program, and leaves alone what is not released.
+    /// let l = unsafe { grant.as_slice() }.iter().filter(|byte| **byte == b'l').count();
+    /// grant.release_all();
+    /// # assert_eq!(l, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Safety
-    /// While the slice lives, no process writes these bytes: the other process keeps to the
-    /// protocol.
+    /// The other process keeps to the protocol: while the slice lives, no process writes these bytes.
     #[must_use]
     #[inline]
     pub unsafe fn as_slice(&self) -> &[u8] {
@@ -238,7 +301,15 @@ impl<'a> ReadGrant<'a> {
         unsafe { std::slice::from_raw_parts(self.data, self.len) }
     }
 
-    /// Consumes the first `n` bytes: the producer may write over them.
+    /// Consumes the first `n` bytes: the producer may write over them. The rest stays in the ring.
+    ///
+    /// ```
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// # std::io::Write::write_all(&mut producer, b"hello")?;
+    /// consumer.peek(5, None)?.release(2)?;
+    /// assert_eq!(consumer.peek(3, None)?.to_vec(), b"llo");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Status::Misuse`](crate::Status::Misuse) if `n` is more than was granted; nothing is
@@ -257,7 +328,7 @@ impl<'a> ReadGrant<'a> {
 }
 
 impl Read for ReadGrant<'_> {
-    /// Copies what follows what was read before.
+    /// Copies out what comes after the bytes read before.
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = buf.len().min(self.len - self.read);

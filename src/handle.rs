@@ -3,6 +3,7 @@
 use crate::cursor::{Rx, Side, Tx};
 use crate::endpoint::Endpoint;
 use crate::layout::{self, CachePadded};
+use crate::message::{Receiver, Sender};
 use crate::options::Options;
 use crate::registry::{Registry, Slot};
 use crate::role::{self, Locks};
@@ -14,12 +15,14 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::Ordering;
 
-/// An open ring. Either endpoint may be used by one thread at a time; all else by any.
+/// An open ring. Each endpoint may be used by one thread at a time, and all else by any thread.
 pub(crate) struct Handle {
     producer: UnsafeCell<Endpoint<Tx>>,
     consumer: UnsafeCell<Endpoint<Rx>>,
     producer_monitor: CachePadded<Monitor>,
     consumer_monitor: CachePadded<Monitor>,
+    sender: CachePadded<UnsafeCell<Sender>>,
+    receiver: CachePadded<UnsafeCell<Receiver>>,
     locks: Locks,
     segment: Segment,
     registry: &'static Registry,
@@ -55,18 +58,19 @@ impl End for Rx {
 }
 
 // SAFETY: the pointers in the endpoints are into the handle, which does not move, and into its
-// segment, which belongs to the process. The endpoints are reached through `endpoint` only, whose
-// caller promises to be the only one on its side; all other state is atomic or immutable.
+// segment, which belongs to the process. The endpoints, and what belongs to messages, are reached
+// through `endpoint`, `sender` and `receiver` only, whose callers promise to be the only ones on
+// their side; all other state is atomic or immutable.
 unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
 
-/// When the library is loaded, before the application can register fork handlers of its own.
+/// Runs when the library is loaded, before the application can register fork handlers of its own.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = {
     extern "C" fn at_load() {
-        // Where there is no memory for it now, the first handle tries again.
+        // If there is no memory for it now, the first handle tries again.
         let _ = registry();
     }
     at_load
@@ -81,8 +85,8 @@ fn registry() -> Result<&'static Registry> {
 fn try_box<T>() -> Result<Box<MaybeUninit<T>>> {
     let layout = std::alloc::Layout::new::<T>();
     const { assert!(size_of::<T>() > 0) };
-    // SAFETY: the layout is not of size 0; the memory is big and aligned enough for a T, and the
-    // box, which does not take it for one yet, frees it by the same allocator and layout.
+    // SAFETY: the layout is not of size 0. The memory is large enough for a T, and aligned. The box
+    // does not assume that it is initialised, and frees it with the same allocator and layout.
     unsafe {
         let memory = std::alloc::alloc(layout).cast::<MaybeUninit<T>>();
         if memory.is_null() { Err(Status::NoMemory.into()) } else { Ok(Box::from_raw(memory)) }
@@ -93,7 +97,7 @@ impl Handle {
     pub(crate) fn create(name: &[u8], min_capacity: u64, options: &Options) -> Result<Box<Self>> {
         let mut handle = Self::open(Segment::create(name, min_capacity, options))?;
         handle.locks.hold_as_creator()?;
-        // The name last: whatever fails before leaves nothing behind.
+        // The name comes last: whatever fails before leaves nothing behind.
         handle.segment.link_name(name, options)?;
         Ok(handle)
     }
@@ -117,7 +121,7 @@ impl Handle {
     fn open(segment: Result<Segment>) -> Result<Box<Self>> {
         let segment = segment?;
         let registry = registry()?;
-        // First, so that nothing can fail once there is a handle to be dropped.
+        // First, so that nothing can fail after there is a handle to drop.
         let memory = try_box()?;
         registry.enter(|slot| Self::new(memory, segment, registry, slot))
     }
@@ -134,11 +138,15 @@ impl Handle {
         let data = segment.data().as_ptr();
         let this = memory.as_mut_ptr();
         // SAFETY: each member of the handle is written once, without a reference to the whole. What
-        // the endpoints refer to is in its place by then, and stays there as long as they do: the
-        // handle is not moved out of its box.
+        // the endpoints refer to is written before them, and stays in its place as long as they do: the
+        // handle is never moved out of its box.
         unsafe {
             (&raw mut (*this).producer_monitor).write(CachePadded::default());
             (&raw mut (*this).consumer_monitor).write(CachePadded::default());
+            let sender = UnsafeCell::new(Sender::new(capacity));
+            (&raw mut (*this).sender).write(CachePadded(sender));
+            let receiver = UnsafeCell::new(Receiver::new());
+            (&raw mut (*this).receiver).write(CachePadded(receiver));
             (&raw mut (*this).locks).write(locks);
             (&raw mut (*this).segment).write(segment);
             (&raw mut (*this).registry).write(registry);
@@ -154,10 +162,45 @@ impl Handle {
         }
     }
 
-    /// One side of the ring. Whoever uses it must be the only one on its side of this handle.
+    /// One side of the ring. Only one thread at a time may use it.
     #[inline(always)]
     pub(crate) fn endpoint<S: End>(&self) -> *mut Endpoint<S> {
         S::endpoint(self).get()
+    }
+
+    /// What belongs to the messages that are sent; as the producer's [`endpoint`](Self::endpoint).
+    #[inline(always)]
+    pub(crate) fn sender(&self) -> *mut Sender {
+        self.sender.get()
+    }
+
+    /// What belongs to the messages that are received; as the consumer's
+    /// [`endpoint`](Self::endpoint).
+    #[inline(always)]
+    pub(crate) fn receiver(&self) -> *mut Receiver {
+        self.receiver.get()
+    }
+
+    /// Gives the producer's role up, if this handle has it, and tells the other side.
+    ///
+    /// # Safety
+    /// The caller is the only one on this side of this handle.
+    pub(crate) unsafe fn leave_producer(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { (*self.endpoint::<Tx>()).detach() };
+    }
+
+    /// Gives the consumer's role up, if this handle has it, and tells the other side. What was
+    /// assembled of a message is forgotten.
+    ///
+    /// # Safety
+    /// The caller is the only one on this side of this handle.
+    pub(crate) unsafe fn leave_consumer(&self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (*self.endpoint::<Rx>()).detach();
+            (*self.receiver()).forget();
+        }
     }
 
     /// Bytes of data: a power of two.
@@ -170,8 +213,8 @@ impl Handle {
         self.counters().1
     }
 
-    /// `tail`, and how far `head` is ahead of it: never more than the capacity, though the two
-    /// are read one after the other and another process may have written anything.
+    /// `tail`, and how far `head` is ahead of it. This is never more than the capacity, though the two
+    /// are read one after the other, and another process may have written anything.
     fn counters(&self) -> (u64, u64) {
         let control = self.segment.control();
         // counter: an observer touches no data, but must not see a head older than the tail.
@@ -185,7 +228,7 @@ impl Handle {
         self.segment.file()
     }
 
-    /// The same, where it can do no harm: the object's size is sealed.
+    /// The same, if the object's size is sealed: then the descriptor can do no harm.
     pub(crate) fn sealed_file(&self) -> Option<BorrowedFd<'_>> {
         self.segment.is_sealed().then(|| self.file())
     }
@@ -252,6 +295,7 @@ impl Handle {
         unsafe {
             (*self.endpoint::<Tx>()).forget_role();
             (*self.endpoint::<Rx>()).forget_role();
+            (*self.receiver()).forget();
         }
     }
 }
@@ -260,13 +304,22 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.producer.get_mut().detach();
         self.consumer.get_mut().detach();
-        // A child that is just being forked may have a copy of the descriptor for a moment more.
+        // Closing the descriptor would not do: a child that is just being forked may have a copy for a
+        // moment more.
         self.locks.release_all();
         self.registry.leave(self.slot);
     }
 }
 
 /// What can be seen of a ring from outside, at one moment or nearly so.
+///
+/// ```
+/// # let mut producer = spsc_shm::Ring::anonymous(4096)?.into_producer();
+/// producer.claim(100, None)?.publish_all();
+/// let stats = producer.ring().stats();
+/// assert_eq!((stats.published, stats.released, stats.available), (100, 0, 100));
+/// # Ok::<(), spsc_shm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -288,12 +341,12 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RoleStats {
-    /// Who has the role.
+    /// Whether somebody has the role.
     pub state: RoleState,
     /// How many handles have taken it so far.
     pub generation: u32,
-    /// The process of the last one, in its own PID namespace; 0 before the first. Written by that
-    /// process: for people, not to decide by.
+    /// The process of the last one, in its own PID namespace; 0 before the first. That process wrote
+    /// it: for people, not to decide by.
     pub pid: u32,
     /// Whether it sleeps, or is about to.
     pub parked: bool,
@@ -306,10 +359,20 @@ pub struct RoleStats {
 }
 
 /// Who has a role.
+///
+/// ```
+/// use spsc_shm::{Ring, RoleState};
+/// let (mut producer, consumer) = Ring::anonymous(4096)?.split();
+/// producer.wait_for_space(1, None)?;
+/// assert_eq!(consumer.ring().stats().producer.state, RoleState::Attached);
+/// drop(producer);
+/// assert_eq!(consumer.ring().stats().producer.state, RoleState::Closed);
+/// # Ok::<(), spsc_shm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RoleState {
-    /// Nobody ever had.
+    /// Nobody has had it yet.
     Never = 0,
     /// A live handle.
     Attached = 1,

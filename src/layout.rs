@@ -1,4 +1,4 @@
-//! The control block: what two processes share beside the data, to the byte.
+//! The control block: what two processes share besides the data, to the byte.
 //!
 //! ```text
 //!     0 ┌────────────────────────────────────────────────┐
@@ -23,17 +23,17 @@
 //! ```
 //!
 //! Each word that is written while the ring is busy has 128 bytes of its own: two cache lines, as
-//! processors fetch lines in pairs. The park words stand apart from the counters, so that the look
-//! at each publish reads a line that nobody writes.
+//! processors fetch lines in pairs. The park words are apart from the counters, so that each publish
+//! looks at a line that nobody writes.
 
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// "spscring", read as little-endian bytes. Stored last: an object without it is not ready.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"spscring");
-/// The layout described here. Another minor number is compatible, another major is not.
+/// The layout described here. Another minor number is compatible, and another major number is not.
 pub(crate) const VERSION_MAJOR: u32 = 1;
 const VERSION_MINOR: u32 = 0;
-/// Both, as they stand in the control block.
+/// Both, as in the control block.
 pub(crate) const VERSION: u32 = VERSION_MAJOR << 16 | VERSION_MINOR;
 
 /// A value on a pair of cache lines of its own.
@@ -50,11 +50,11 @@ impl<T> std::ops::Deref for CachePadded<T> {
     }
 }
 
-/// What the creator says of the ring, before anybody else can see it.
+/// What the creator writes before anybody else can see the ring.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct Header {
-    /// [`MAGIC`], or 0 while the ring is not ready and after it was replaced under its name.
+    /// [`MAGIC`]; 0 while the ring is not ready, and after another has replaced it under its name.
     pub magic: AtomicU64,
     /// [`VERSION`].
     pub layout_version: AtomicU32,
@@ -62,7 +62,7 @@ pub(crate) struct Header {
     pub data_offset: AtomicU32,
     /// Bytes of data: a power of two, at least a page.
     pub capacity: AtomicU64,
-    /// How long a wait may spin, in nanoseconds; `u64::MAX` leaves it to the library.
+    /// How long a wait may spin, in nanoseconds. `u64::MAX` leaves it to the library.
     pub spin_ns: AtomicU64,
 }
 
@@ -70,15 +70,15 @@ pub(crate) struct Header {
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct ParkWord {
-    /// The futex word: not 0 while its side sleeps or is about to. Set by the sleeper, cleared by it
-    /// or by whoever wakes it.
+    /// The futex word: not 0 while its side sleeps or is about to sleep. The sleeper sets it, and the
+    /// sleeper or its waker clears it.
     pub parked: AtomicU32,
     _padding: u32,
     /// The value of the other side's counter that ends the sleep. Valid while `parked` is set.
     pub wanted: AtomicU64,
 }
 
-/// A role that a handle holds, or whose process died holding it.
+/// A role that a handle holds, or held when its process died.
 pub(crate) const ATTACHED: u32 = 1;
 /// A role whose last holder closed its handle.
 pub(crate) const CLOSED: u32 = 2;
@@ -94,7 +94,7 @@ pub(crate) struct RoleWord {
     pub state: AtomicU32,
     /// How many handles have taken the role so far.
     pub generation: AtomicU32,
-    /// The process of the last one, in its own PID namespace. For people; never used to decide.
+    /// The process of the last one, in its own PID namespace. For people. It never decides anything.
     pub pid: AtomicU32,
     /// The one CPU that it may run on, plus 1, or [`SEVERAL_CPUS`]; 0 before the first.
     pub cpu: AtomicU32,

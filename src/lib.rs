@@ -4,7 +4,7 @@
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("spsc-shm needs a 64-bit target: a ring is mapped twice, and counters are 64 bits");
 
-// Imports run one way: each module builds on those above it.
+// Imports run one way: each module uses only those above it. ARCHITECTURE.md is the map.
 mod status;
 mod sync;
 mod sys;
@@ -16,6 +16,8 @@ mod cursor;
 mod wait;
 mod endpoint;
 #[cfg(not(loom))]
+mod message;
+#[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]
 mod segment;
@@ -25,6 +27,8 @@ mod handle;
 mod grant;
 #[cfg(not(loom))]
 mod ring;
+#[cfg(not(loom))]
+mod wait_set;
 #[cfg(all(feature = "capi", not(loom)))]
 pub mod ffi;
 
@@ -36,7 +40,11 @@ pub use grant::{ReadGrant, WriteGrant};
 #[cfg(not(loom))]
 pub use handle::{RoleState, RoleStats, Stats};
 #[cfg(not(loom))]
+pub use message::{BatchIter, Message, MessageBatch, MessageGrant, Payload};
+#[cfg(not(loom))]
 pub use options::{Options, Spin};
 #[cfg(not(loom))]
-pub use ring::{Consumer, Interrupter, Producer, Ring};
+pub use ring::{Consumer, Interrupter, Messages, Producer, Ring};
 pub use status::{Error, Result, Status};
+#[cfg(not(loom))]
+pub use wait_set::{End, Ready, WaitSet, Waitable};

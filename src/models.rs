@@ -3,8 +3,8 @@
 //!
 //! All waits are without limit and time stands still, so that a lost wake-up is a deadlock. The
 //! bytes are loom cells, so that a counter whose Release or Acquire is missing is a data race.
-//! The halves of the asymmetric barrier are full fences here; that the kernel's barrier may stand
-//! for them is shown in `tests/membarrier_model.rs`.
+//! The halves of the asymmetric barrier are full fences here. `tests/membarrier_model.rs` shows that the
+//! kernel's barrier does as well.
 
 use crate::cursor::{Rx, Side, Tx};
 use crate::endpoint::Endpoint;
@@ -13,13 +13,14 @@ use crate::role::Locks;
 use crate::status::{Result, Status};
 use crate::sync::Ordering;
 use crate::sys::{self, Barriers};
-use crate::wait::{self, FOREVER, Monitor};
+use crate::wait::any::{Glance, Item, Member, Pending, any};
+use crate::wait::{self, FOREVER, Monitor, Patience};
 use loom::cell::UnsafeCell;
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 
-/// How often the scheduler may take a thread off the processor against its will. Whatever goes
-/// wrong in the protocol goes wrong with two: one on either side of the window.
+/// How often the scheduler may preempt a thread. Whatever goes wrong in the protocol goes wrong with
+/// two preemptions: one on each side of the window.
 const PREEMPTIONS: usize = 3;
 
 /// A ring in which the byte at position `n` of the stream is `n`.
@@ -33,6 +34,11 @@ struct Ring {
 impl Ring {
     fn new(capacity: usize) -> Arc<Self> {
         sys::boot();
+        Self::sibling(capacity)
+    }
+
+    /// Another ring of the same model.
+    fn sibling(capacity: usize) -> Arc<Self> {
         let control = Control::default();
         control.header.magic.store(MAGIC, Ordering::Relaxed);
         let data = (0..capacity).map(|_| UnsafeCell::new(u64::MAX)).collect();
@@ -68,7 +74,7 @@ unsafe impl<S> Send for End<S> {}
 impl<S: Side> End<S> {
     /// Waits for ever until `n` bytes are granted, uses each, and hands them on.
     fn pass(&mut self, n: u64, mut each: impl FnMut(&UnsafeCell<u64>, u64)) -> Result<()> {
-        // The data is not in memory, so that what is granted is an offset.
+        // The data is not in memory: what is granted is an offset.
         let offset = self.endpoint.reserve(n, FOREVER)?.addr();
         for slot in self.ring.data.iter().cycle().skip(offset).take(n as usize) {
             each(slot, self.position);
@@ -251,7 +257,7 @@ fn a_new_wait_for_less_is_not_judged_by_the_last_one() {
     });
 }
 
-/// Takes until there were `n` bytes and one interruption, in whatever order.
+/// Takes bytes until it has got `n` and one interruption, in whatever order.
 fn collect(n: u64, mut take_one: impl FnMut() -> Result<()>) {
     let (mut taken, mut interruptions) = (0, 0);
     while taken < n || interruptions < 1 {
@@ -296,7 +302,7 @@ fn an_interruption_reaches_both_sides_while_both_wait() {
     check(|| {
         let (ring, mut producer, mut consumer) = ends(2);
         producer.send(1).unwrap();
-        // One byte there and one free: either side wants two, and nobody will move.
+        // One byte is there and one is free. Each side wants two, and nobody will move.
         let receiving = thread::spawn(move || {
             assert_eq!(status(consumer.receive(2)), Some(Status::Interrupted));
         });
@@ -432,7 +438,7 @@ fn a_consumer_that_closes_leaves_its_space_first_and_then_the_end() {
 
 #[test]
 fn the_end_of_the_stream_does_not_overtake_its_last_byte_on_a_busy_ring() {
-    // Nobody sleeps here, and so nothing but Release and Acquire keeps the order.
+    // Nobody sleeps here, so only Release and Acquire keep the order.
     Barriers { light: false, heavy: false, ..Barriers::BOTH }.set();
     loom::model(|| {
         let (_, mut producer, mut consumer) = ends(1);
@@ -446,7 +452,7 @@ fn the_end_of_the_stream_does_not_overtake_its_last_byte_on_a_busy_ring() {
     });
 }
 
-/// Moves one byte; where the other side is between two handles, waits for the second.
+/// Moves one byte. If the other side is between two handles, waits for the second.
 fn across_the_gap(peer: JoinHandle<()>, mut one: impl FnMut() -> Result<()>) {
     match status(one()) {
         None => peer.join().unwrap(),
@@ -482,7 +488,184 @@ fn a_second_consumer_goes_on_where_the_first_closed() {
     });
 }
 
-/// Why `sync` makes stores of swaps. Should this pass one day, it need not any more.
+/// One end among several that a thread waits for, and what was noted of it.
+struct Watched<'a, S> {
+    end: &'a mut End<S>,
+    need: u64,
+    outcome: Option<Result<()>>,
+}
+
+impl<S: Side> Item for Watched<'_, S>
+where
+    for<'a> Member<'a>: From<Pending<'a, S>>,
+{
+    fn glance(&mut self) -> Glance {
+        self.end.endpoint.glance(self.need)
+    }
+
+    fn member(&mut self) -> Result<Member<'_>> {
+        Ok(self.end.endpoint.pending(self.need, Patience::default())?.into())
+    }
+
+    fn note(&mut self, outcome: Option<Result<()>>) {
+        self.outcome = outcome;
+    }
+}
+
+/// How each of several ends stands after a wait for any, for ever, for a byte: `None` is "not yet".
+fn wait_for_any<S: Side, const N: usize>(
+    ends: [&mut End<S>; N],
+) -> (Result<usize>, [Option<Result<()>>; N])
+where
+    for<'a> Member<'a>: From<Pending<'a, S>>,
+{
+    let mut items = ends.map(|end| Watched { end, need: 1, outcome: None });
+    let ended = any(&mut items, FOREVER);
+    (ended, items.map(|item| item.outcome))
+}
+
+const READY: Option<Result<()>> = Some(Ok(()));
+
+/// Two new rings with a producer and a consumer each.
+fn two_rings() -> [(Arc<Ring>, End<Tx>, End<Rx>); 2] {
+    let rings = [Ring::new(1), Ring::sibling(1)];
+    rings.map(|ring| {
+        let (producer, consumer) = (ring.end(), ring.end());
+        (ring, producer, consumer)
+    })
+}
+
+/// One consumer, asleep on two rings, and a byte for the one or the other.
+fn a_consumer_waits_on_two_empty_rings(which: usize) {
+    let [(_a, producer_a, mut a), (_b, producer_b, mut b)] = two_rings();
+    let [mut busy, _idle] =
+        if which == 0 { [producer_a, producer_b] } else { [producer_b, producer_a] };
+    let sending = thread::spawn(move || busy.send(1).unwrap());
+    let (ended, stand) = wait_for_any([&mut a, &mut b]);
+    assert_eq!(ended, Ok(1));
+    let expected = if which == 0 { [READY, None] } else { [None, READY] };
+    assert_eq!(stand, expected);
+    sending.join().unwrap();
+}
+
+/// One producer, asleep on two full rings, of which the second gets room.
+fn a_producer_waits_on_two_full_rings() {
+    let [(_a, mut a, _idle), (_b, mut b, mut busy)] = two_rings();
+    a.send(1).unwrap();
+    b.send(1).unwrap();
+    let receiving = thread::spawn(move || busy.receive(1).unwrap());
+    assert_eq!(wait_for_any([&mut a, &mut b]), (Ok(1), [None, READY]));
+    receiving.join().unwrap();
+}
+
+#[test]
+fn a_publish_to_either_of_two_rings_wakes_their_one_consumer() {
+    for which in [0, 1] {
+        check(move || a_consumer_waits_on_two_empty_rings(which));
+    }
+}
+
+#[test]
+fn a_release_wakes_a_producer_that_parks_on_two_full_rings() {
+    check(a_producer_waits_on_two_full_rings);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_light_half_a_consumer_of_two_rings_sleeps_beside_its_data_in_the_first() {
+    check_with(NO_LIGHT, || a_consumer_waits_on_two_empty_rings(0));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_light_half_a_consumer_of_two_rings_sleeps_beside_its_data_in_the_second() {
+    check_with(NO_LIGHT, || a_consumer_waits_on_two_empty_rings(1));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_heavy_half_a_consumer_of_two_rings_sleeps_beside_its_data_in_the_first() {
+    check_with(NO_HEAVY, || a_consumer_waits_on_two_empty_rings(0));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_heavy_half_a_consumer_of_two_rings_sleeps_beside_its_data_in_the_second() {
+    check_with(NO_HEAVY, || a_consumer_waits_on_two_empty_rings(1));
+}
+
+#[test]
+fn wakers_of_two_rings_that_are_not_registered_fence_by_themselves() {
+    check_with(UNREGISTERED, || a_consumer_waits_on_two_empty_rings(1));
+    check_with(UNREGISTERED, a_producer_waits_on_two_full_rings);
+}
+
+#[test]
+fn two_producers_that_race_are_both_heard_by_one_consumer() {
+    check(|| {
+        let [(_a, mut producer_a, mut a), (_b, mut producer_b, mut b)] = two_rings();
+        let sending = [
+            thread::spawn(move || producer_a.send(1).unwrap()),
+            thread::spawn(move || producer_b.send(1).unwrap()),
+        ];
+        let mut taken = 0;
+        while taken < 2 {
+            let (ended, stand) = wait_for_any([&mut a, &mut b]);
+            let ready = stand.iter().filter(|stand| **stand == READY).count();
+            assert_eq!(ended, Ok(ready));
+            for (end, stand) in [&mut a, &mut b].into_iter().zip(stand) {
+                if stand == READY {
+                    end.receive(1).unwrap();
+                    taken += 1;
+                }
+            }
+        }
+        assert_eq!(taken, 2, "no more than was sent");
+        sending.into_iter().for_each(|sending| sending.join().unwrap());
+    });
+}
+
+#[test]
+fn an_interrupt_of_one_of_two_ends_a_wait_for_both() {
+    check(|| {
+        let [(_a, _producer_a, mut a), (ring, _producer_b, mut b)] = two_rings();
+        let interrupting = thread::spawn(move || ring.interrupt::<Rx>());
+        let (ended, stand) = wait_for_any([&mut a, &mut b]);
+        assert_eq!(ended, Err(Status::Interrupted.into()));
+        assert_eq!(stand, [None, Some(Err(Status::Interrupted.into()))]);
+        interrupting.join().unwrap();
+    });
+}
+
+#[test]
+fn a_close_of_one_of_two_gives_its_data_first_and_then_its_end() {
+    check(|| {
+        let [(_a, _producer, mut a), (_b, mut closing, mut b)] = two_rings();
+        let sending = thread::spawn(move || {
+            closing.send(1).unwrap();
+            closing.close();
+        });
+        assert_eq!(wait_for_any([&mut a, &mut b]), (Ok(1), [None, READY]));
+        b.receive(1).unwrap();
+        let closed = Some(Err(Status::Closed.into()));
+        assert_eq!(wait_for_any([&mut a, &mut b]), (Ok(1), [None, closed]));
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn a_wait_for_one_and_a_wait_for_two_may_follow_each_other() {
+    check(|| {
+        let [(_a, _producer_a, mut a), (_b, mut producer, mut b)] = two_rings();
+        let sending = thread::spawn(move || (0..2).for_each(|_| producer.send(1).unwrap()));
+        assert_eq!(wait_for_any([&mut a, &mut b]), (Ok(1), [None, READY]));
+        b.receive(1).unwrap();
+        b.receive(1).unwrap();
+        sending.join().unwrap();
+    });
+}
+
+/// Why `sync` uses swaps for stores. If this passes one day, that is no longer needed.
 #[test]
 #[should_panic(expected = "a swap is one step")]
 fn loom_by_itself_lets_a_store_come_between_the_halves_of_a_swap() {

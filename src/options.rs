@@ -5,6 +5,14 @@ use crate::wait::spin::SPIN_ADAPTIVE;
 use std::time::Duration;
 
 /// How long a wait spins before it sleeps.
+///
+/// ```
+/// use spsc_shm::{Options, Spin};
+/// use std::time::Duration;
+/// // Where a reply within a microsecond matters more than a busy CPU.
+/// let patient = Options::new().spin(Spin::For(Duration::from_millis(1)));
+/// # let _ = patient;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Spin {
@@ -27,7 +35,7 @@ pub enum Spin {
 #[derive(Clone, Debug)]
 #[must_use = "options make no ring by themselves"]
 pub struct Options {
-    /// Permission bits of a named object, which may not let anybody read who may not write.
+    /// Permission bits of a named object. Nobody may get reading without writing.
     pub(crate) mode: u32,
     /// Whether a ring that nobody uses may be replaced under its name.
     pub(crate) replace_stale: bool,
@@ -45,6 +53,11 @@ impl Default for Options {
 
 impl Options {
     /// Mode 0600, no replacing, no prefaulting, adaptive spinning.
+    ///
+    /// ```
+    /// let ring = spsc_shm::Options::new().anonymous(4096)?; // as Ring::anonymous
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     pub const fn new() -> Self {
         Self { mode: 0o600, replace_stale: false, prefault: false, spin_ns: SPIN_ADAPTIVE }
     }
@@ -71,19 +84,43 @@ impl Options {
 
     /// Whether to replace a ring of the same name that has no live producer, no live consumer and
     /// no live creator. A ring in use is never replaced, nor an object that is no ring.
+    ///
+    /// ```
+    /// # let name = &format!("doc-stale-{}", std::process::id());
+    /// use spsc_shm::{Options, Ring, Status};
+    /// let first = Ring::create(name, 4096)?;
+    /// let again = Options::new().replace_stale(true);
+    /// let refused = again.create(name, 4096).unwrap_err();
+    /// assert_eq!(refused.status(), Status::AlreadyExists);
+    /// drop(first); // nobody uses it any more, but its name is still there
+    /// let ring = again.create(name, 4096)?;
+    /// # Ring::unlink(name)?;
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     pub const fn replace_stale(mut self, yes: bool) -> Self {
         self.replace_stale = yes;
         self
     }
 
     /// Whether to enter all pages into this process's page tables at once, so that the first lap
-    /// takes no faults.
+    /// takes no page faults.
+    ///
+    /// ```
+    /// let ring = spsc_shm::Options::new().prefault(true).anonymous(1 << 20)?;
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     pub const fn prefault(mut self, yes: bool) -> Self {
         self.prefault = yes;
         self
     }
 
     /// How long a wait spins before it sleeps, on both sides of the ring.
+    ///
+    /// ```
+    /// use spsc_shm::{Options, Spin};
+    /// let ring = Options::new().spin(Spin::Never).anonymous(4096)?; // where CPUs are scarce
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
     pub fn spin(mut self, spin: Spin) -> Self {
         self.spin_ns = match spin {
             Spin::Adaptive => SPIN_ADAPTIVE,
@@ -94,7 +131,7 @@ impl Options {
     }
 }
 
-/// A time in nanoseconds, that is never mistaken for "without limit".
+/// A time in nanoseconds, less than [`FOREVER`].
 pub(crate) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(FOREVER).min(FOREVER - 1)
 }

@@ -1,17 +1,17 @@
 //! The live handles of this process, so that a forked child can let go of what is its parent's.
 //!
 //! After `fork`, a handler makes the child's handles its own before any other code can use them.
-//! `_Fork` and `clone` run no handlers. So each handle also finds out by itself, wherever a role is
-//! taken or given up and when it is closed: it remembers the generation of its process, a number
-//! that stands in a page which the kernel wipes in every child.
+//! `_Fork` and `clone` run no handlers. So each handle also finds out by itself that it was forked. It
+//! remembers the generation of its process, a number in a page that the kernel wipes in every child. It
+//! compares where a role is taken or given up, and when it is closed.
 //!
-//! The handler is installed when the library is loaded, so that the application's handlers run
-//! outside of it: theirs may use and close handles. One that was registered even earlier runs
-//! inside; the thread that forks may take the lock again, and the child notices the fork at the
-//! first call, whoever makes it.
+//! The handlers are installed when the library is loaded. So the application's handlers run outside of
+//! them, and may use and close handles. A handler that was registered even earlier runs inside. That
+//! works too: the thread that forks may take the lock again, and the child notices the fork at its first
+//! call, whoever makes it.
 //!
-//! A program may hold several copies of the library, each with a registry of its own. A handle
-//! knows its registry and its place there, and may be closed through any copy.
+//! A program may contain several copies of the library, each with a registry of its own. A handle
+//! knows its registry and its slot there, and may be closed through any copy.
 
 use crate::status::{Result, Status};
 use crate::sys::{barrier, fork, memory};
@@ -21,26 +21,26 @@ use std::sync::{Mutex, PoisonError};
 
 /// Makes a handle the child's own, in a forked child. Async-signal-safe.
 ///
-/// Its caller promises that the pointer is one that was [entered](Registry::enter) and has not
-/// left, and that no call on the handle is under way.
+/// The caller promises that the pointer was [entered](Registry::enter) and has not left, and that no
+/// call on the handle is under way.
 pub(crate) type Renew = unsafe fn(NonNull<()>);
 
 /// One copy's live handles. Never freed: a handle may outlive the copy that made it.
 #[derive(Debug)]
 pub(crate) struct Registry {
     lock: fork::Lock,
-    /// The first of a list that only grows, and is whole at any instant: `_Fork` waits for nobody.
+    /// The first of a list that only grows, and is whole at any instant: `_Fork` takes no lock.
     slots: AtomicPtr<Slot>,
-    /// In the page that a child finds wiped: the generation of this process, or [`NOTICING`].
+    /// The generation of this process, or [`NOTICING`]. It is in the page that a child finds wiped.
     generation: &'static AtomicU64,
-    /// The last generation given out.
+    /// The newest generation that was given to a process.
     last: AtomicU64,
     /// The generation of the process that is forking.
     forking: AtomicU64,
     renew: Renew,
 }
 
-/// The generation of a process whose first thread is just noticing that it was forked.
+/// In place of a generation, while a thread is noticing that the process was forked.
 const NOTICING: u64 = u64::MAX;
 
 /// A place for one handle.
@@ -73,7 +73,7 @@ fn leak<T>(value: T) -> Result<&'static T> {
 }
 
 impl Registry {
-    /// This copy's registry; made, with the fork handlers, at the first call.
+    /// This copy's registry. The first call makes it, and installs the fork handlers.
     pub(crate) fn get(renew: Renew) -> Result<&'static Self> {
         static MAKING: Mutex<()> = Mutex::new(());
         if let Some(made) = current() {
@@ -100,7 +100,7 @@ impl Registry {
 
     /// Keeps other threads from forking and from changing the list.
     pub(crate) fn lock(&self) -> fork::Locked<'_> {
-        // In a child, the lock may be held by a thread that is not there any more.
+        // In a child, the lock may be held by a thread that exists only in the parent.
         self.generation();
         self.lock.lock()
     }

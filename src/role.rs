@@ -1,9 +1,9 @@
-//! Who holds a role, and whether it lives.
+//! Who holds a role, and whether its process lives.
 //!
 //! A role is a lock on one byte of the object's own file, held by an open-file description that
 //! no other descriptor shares. The kernel drops the lock when the process ends, however it ends,
-//! and in whatever PID namespace it ran. The control block says the rest: a role that is
-//! [`ATTACHED`] while its lock is free belonged to a process that died.
+//! and in whatever PID namespace it ran. A role that is [`ATTACHED`] in the control block while its lock
+//! is free belonged to a process that died.
 
 use crate::layout::{ATTACHED, CLOSED, Control, MAGIC, RoleWord};
 use crate::status::{Result, Status};
@@ -32,8 +32,8 @@ impl Role {
     }
 }
 
-/// Takes the role for this handle: lock first, so that whoever sees the new generation finds the
-/// lock held. `enter` runs between the lock and the announcement, and may refuse.
+/// Takes the role for this handle. The lock comes first, so that whoever sees the new generation finds
+/// the lock held. `enter` runs between the lock and the announcement, and may refuse.
 pub(crate) fn attach<T>(
     control: &Control,
     locks: &Locks,
@@ -46,7 +46,7 @@ pub(crate) fn attach<T>(
     let entered = if control.header.magic.load(Ordering::Acquire) == MAGIC {
         enter()
     } else {
-        // The name has passed to a new ring: nobody will ever come to this one.
+        // A new ring has the name: nobody will ever come to this one.
         Err(Status::NotReady.into())
     };
     if entered.is_err() {
@@ -63,28 +63,29 @@ pub(crate) fn attach<T>(
 
 /// Gives the role up. The caller wakes the other side afterwards.
 pub(crate) fn detach(control: &Control, locks: &Locks, role: Role) {
-    // role-state: whoever sees CLOSED sees every counter that was stored before. The state goes
-    // first and the lock after, so that a closed handle is never taken for a dead one.
+    // role-state: whoever sees CLOSED sees every counter that was stored before. The state comes
+    // before the lock, so that a closed handle is never taken for a dead one.
     role.word(control).state.store(CLOSED, Ordering::Release);
-    // A Release store lets what follows go first; the lock must not be seen free before CLOSED.
+    // A Release store may be overtaken by what follows. The lock must not be seen free before CLOSED.
     fence(Ordering::SeqCst);
     locks.release(role);
 }
 
-/// Whether the last holder of `role` closed its handle and nobody has come since.
+/// Whether the last holder of `role` closed its handle, and nobody has taken the role since.
 pub(crate) fn is_closed(control: &Control, role: Role) -> bool {
     role.word(control).state.load(Ordering::Acquire) == CLOSED
 }
 
-/// Whether the last holder of `role` died without closing, and nobody has come since. A syscall.
+/// Whether the last holder of `role` died without closing, and nobody has taken the role since. Makes
+/// a system call.
 pub(crate) fn has_died(control: &Control, locks: &Locks, role: Role) -> bool {
     let word = role.word(control);
     let look = || (word.state.load(Ordering::Acquire), word.generation.load(Ordering::Relaxed));
     let before = look();
-    // Looked at twice: between the two a holder may close, or a new one may come. A lock that
-    // can't be asked about proves nothing.
+    // Look twice: in between, the holder may close, or a new one may come. If the kernel does not say
+    // who has the lock, that proves nothing.
     let is_free = before.0 == ATTACHED && matches!(locks.is_held(role), Ok(false));
-    // Pairs with the fence in `detach`: a lock seen free comes with the CLOSED before it.
+    // Pairs with the fence in `detach`: whoever sees the lock free sees the CLOSED before it.
     fence(Ordering::SeqCst);
     is_free && look() == before
 }
@@ -104,28 +105,28 @@ mod file_locks {
     use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
     use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
-    /// The byte that the creator's handle holds, beside those of the roles: a ring that was just
+    /// The byte that the creator's handle holds, besides those of the roles: a ring that was just
     /// made is in use, though nobody has a role yet.
     const CREATOR: i64 = 2;
 
     /// The locks of one handle, on a description of its own.
     ///
-    /// It is not the descriptor that is handed to other processes: a lock would outlive its
-    /// process in any copy of that one. A forked child shares it all the same, and so replaces it:
-    /// in the fork handler, or, where none ran (`_Fork`, `clone`), at the first use.
+    /// This is not the descriptor that is handed to other processes. In any copy of that one a lock
+    /// would outlive its process. A forked child does share the description, and replaces it in the fork
+    /// handler, or at the first use if no handler ran (`_Fork`, `clone`).
     #[derive(Debug)]
     pub(crate) struct Locks {
         /// Locks are held here.
         file: OwnedFd,
-        /// The descriptor that is handed out, to open the object anew in a child.
+        /// The descriptor that is handed out. A child opens the object again through it.
         public: RawFd,
         registry: &'static Registry,
         /// The generation of the process whose locks these are.
         generation: AtomicU64,
-        /// Which roles this handle holds. The kernel does not tell a description of its own locks.
+        /// Which roles this handle holds. The kernel does not report a description's own locks to it.
         held: [AtomicBool; 2],
-        /// Why a forked child could not get a description of its own; 0 where there is one. The
-        /// child's locks would then be those of every copy of the public descriptor.
+        /// Why a forked child could not get a description of its own, or 0. Without one, every copy of
+        /// the public descriptor would share the child's locks.
         renewal_error: AtomicI32,
     }
 
@@ -182,7 +183,7 @@ mod file_locks {
                 || lock::held_by_another(self.file.as_fd(), bytes(role))?)
         }
 
-        /// Lets go of all, in every copy of the descriptor too, unless they are the parent's.
+        /// Lets go of all locks, also in every copy of the descriptor, unless they are the parent's.
         pub(crate) fn release_all(&self) {
             let ours = self.generation.load(Ordering::Acquire) == self.generation();
             if ours && self.renewal_error.load(Ordering::Relaxed) == 0 {
@@ -190,7 +191,7 @@ mod file_locks {
             }
         }
 
-        /// In a forked child that no handler prepared: does now what it would have done.
+        /// In a forked child where no handler ran: does what it would have done.
         fn make_own(&self) -> Result<()> {
             if self.generation.load(Ordering::Acquire) != self.generation() {
                 let _locked = self.registry.lock();
@@ -225,8 +226,8 @@ mod file_locks {
         role as i64..role as i64 + 1
     }
 
-    /// Takes every lock of the object `file`, whose description is the caller's own: then nobody
-    /// uses the ring, nor can anybody start to. False if somebody does.
+    /// Takes every lock of the object `file`, whose description is the caller's own. Then nobody uses
+    /// the ring, and nobody can begin to. False if somebody uses it.
     pub(crate) fn claim_stale(file: BorrowedFd<'_>) -> Result<bool> {
         lock::acquire(file, 0..CREATOR + 1)
     }
@@ -237,7 +238,7 @@ mod model_locks {
     use super::Role;
     use crate::status::Result;
 
-    /// Every handle finds its lock free: the models hand roles over in order.
+    /// Locks that are always free: in the models, roles are handed over in order.
     #[derive(Debug)]
     pub(crate) struct Locks;
 

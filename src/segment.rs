@@ -1,5 +1,5 @@
-//! A ring's object and its mapping: a named or an anonymous file, the control block before the
-//! data, and the data twice in a row, so that no region is ever split at the end of the buffer.
+//! A ring's object and its mapping: a named or an anonymous file, with the control block and then the
+//! data. The data is mapped twice in a row, so that no region is ever split at the end of the buffer.
 //!
 //! ```text
 //!     │ guard │ control │ data │ data again │ guard │
@@ -8,15 +8,17 @@
 //! The second mapping of the data shows the same memory: a write at `capacity + i` through the
 //! first pointer is a write at `i`. The idea is older than this library; see "magic ring buffer"
 //! (P. Howard) and the virtual ring buffers of the `vrb` package (2002). The guards can't be touched: an
-//! overrun of the data is a fault where it happens, not a corruption elsewhere.
+//! overrun of the data faults where it happens, and corrupts nothing elsewhere.
 
 use crate::layout::{Control, MAGIC, VERSION, VERSION_MAJOR};
 use crate::options::Options;
 use crate::role::claim_stale;
 use crate::status::{Result, Status};
+use crate::sys::file::Identity;
 use crate::sys::memory::{Reservation, page_size, total_memory};
-use crate::sys::{clock, file, process_id};
-use std::io::Write;
+use crate::sys::{clock, file, lock, process_id};
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{Ordering, fence};
@@ -24,8 +26,8 @@ use std::sync::atomic::{Ordering, fence};
 /// The largest capacity, in bytes: the doubled mapping must fit the address space.
 const CAPACITY_MAX: u64 = 1 << 46;
 
-/// The numbers of a ring, copied out of the control block and checked: from then on no pointer is
-/// computed from anything that another process can change.
+/// The numbers of a ring, copied out of the control block and checked. No pointer is computed from
+/// anything that another process can change.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     data_offset: usize,
@@ -57,24 +59,30 @@ impl Segment {
             return Err(Status::InvalidArgument.into());
         }
         let shape = Self::shape_for(min_capacity, options)?;
-        // Early, so that a name that is taken is not reported as a file system that is full; and
-        // what is replaced makes room.
+        // Early, so that a name that is taken is not reported as a full file system, and so that the
+        // old ring's memory is free for the new one.
         let replaced = Self::retire_stale(name, options)?;
         let file = file::create_unnamed(options.mode)?;
         file::restrict_mode(file.as_fd())?;
         Ok(Self { replaced, ..Self::initialise(file, shape, options)? })
     }
 
-    /// Gives the ring its name. Only now that it is ready, so that a process that dies on the way
-    /// leaves nothing behind, and nobody ever connects to a half-made ring.
+    /// Gives the ring its name, now that it is ready. So a process that dies on the way leaves nothing
+    /// behind, and nobody ever connects to a half-made ring.
     pub(crate) fn link_name(&mut self, name: &[u8], options: &Options) -> Result<()> {
+        // Kept once it is there: an object that has lost its last name never gets another.
+        let mut own = None;
         loop {
             if let Some(old) = self.replaced.take()
-                && self.take_over(name, old.as_fd())?
+                && self.take_over(name, old.as_fd(), &mut own)?
             {
                 return Ok(());
             }
-            match file::link_name(self.file.as_fd(), name) {
+            let linked = match &own {
+                None => file::link_name(self.file.as_fd(), name),
+                Some(own) => file::rename(own.as_bytes(), name),
+            };
+            match linked {
                 Err(error) if error.status() == Status::AlreadyExists => {
                     self.replaced = Self::retire_stale(name, options)?;
                 }
@@ -99,8 +107,8 @@ impl Segment {
         Self::adopt(file::open(name)?)
     }
 
-    /// As [`connect`](Self::connect), waiting for the name to appear and be ready. Looks again
-    /// after a pause that grows to 5 ms.
+    /// As [`connect`](Self::connect), but waits for the name to appear and be ready. It looks again
+    /// after pauses that grow to 5 ms.
     pub(crate) fn connect_timeout(name: &[u8], timeout_ns: u64) -> Result<Self> {
         let deadline = clock::now().saturating_add(timeout_ns);
         let mut pause = 50_000;
@@ -147,7 +155,7 @@ impl Segment {
         unsafe { self.memory.base().add(page_size()).cast().as_ref() }
     }
 
-    /// The first byte of the data; `2 * capacity` bytes from there on are mapped.
+    /// The first byte of the data. `2 * capacity` bytes from there on are mapped.
     pub(crate) fn data(&self) -> NonNull<u8> {
         // SAFETY: inside the reservation, by its construction in `map`.
         unsafe { self.memory.base().add(page_size() + self.shape.data_offset) }
@@ -297,61 +305,162 @@ impl Segment {
     /// Between a look at the name and a step that removes it, another process may give it to a new
     /// ring. So both are exchanged in one step, with a name that nobody else uses, and what was
     /// exchanged is looked at then: a ring that is not the old one gets its name back.
-    fn take_over(&self, name: &[u8], old: BorrowedFd<'_>) -> Result<bool> {
-        let own = TemporaryName::link(self.file.as_fd())?;
+    fn take_over(
+        &self,
+        name: &[u8],
+        old: BorrowedFd<'_>,
+        own: &mut Option<TemporaryName>,
+    ) -> Result<bool> {
+        let old = file::metadata(old)?.identity;
+        // Two that exchange at the same time could not tell whose ring is the newer one. They have
+        // locked different rings, so that the name was given anew meanwhile.
+        let Some(_lock) = NameLock::acquire(name)? else {
+            return Err(Status::AlreadyExists.into());
+        };
+        let own = match own {
+            Some(own) => own,
+            none => none.insert(TemporaryName::link(self.file.as_fd())?),
+        };
+        // Nobody connects to this ring before it is certain that it keeps the name.
+        let magic = &self.control().header.magic;
+        magic.store(0, Ordering::Relaxed);
         match file::exchange(own.as_bytes(), name) {
-            Err(error) if error.status() == Status::NotFound => return Ok(false),
+            Err(error) if error.status() == Status::NotFound => {
+                // ready: as in `initialise`.
+                magic.store(MAGIC, Ordering::Release);
+                return Ok(false);
+            }
             exchanged => exchanged?,
         }
-        let is = |object: BorrowedFd<'_>| -> Result<bool> {
-            let named = file::metadata_of_name(own.as_bytes())?.identity;
-            Ok(named == file::metadata(object)?.identity)
-        };
-        if is(old)? {
+        let exchanged = own.identity();
+        if exchanged.as_ref().is_ok_and(|exchanged| *exchanged == old) {
+            // ready: as in `initialise`.
+            magic.store(MAGIC, Ordering::Release);
             return Ok(true);
         }
-        // Whoever connected to this ring meanwhile learns when it takes a role.
-        self.control().header.magic.store(0, Ordering::Release);
-        match file::exchange(own.as_bytes(), name) {
-            Ok(()) if is(self.file.as_fd())? => {}
-            // This ring has lost the name to another, which is the newest: that one keeps it.
-            Ok(()) => file::exchange(own.as_bytes(), name)?,
-            Err(error) if error.status() == Status::NotFound => {
-                // Removed meanwhile, as the other ring's name would have been.
+        own.put_back(name, file::metadata(self.file.as_fd())?.identity)?;
+        Err(exchanged.err().unwrap_or(Status::AlreadyExists.into()))
+    }
+}
+
+/// Keeps others from exchanging what stands under a name.
+///
+/// It is a lock on a file beside the ring. Only who has locked that file removes it, so that a
+/// lock counts if the name still stands for the file that was locked. One that a dead process left
+/// is free, and goes with its next holder.
+struct NameLock {
+    name: NameBuffer,
+    _file: OwnedFd,
+}
+
+impl NameLock {
+    /// `None` if somebody else holds it.
+    fn acquire(name: &[u8]) -> Result<Option<Self>> {
+        let mut buffer = NameBuffer::new();
+        buffer.push(b".spsc-shm.lock.");
+        // What is too long is cut off: names that begin alike then share a lock.
+        buffer.push(name.strip_prefix(b"/").unwrap_or(name));
+        loop {
+            let file = match file::open(buffer.as_bytes()) {
+                Err(error) if error.status() == Status::NotFound => {
+                    match file::create_new(buffer.as_bytes()) {
+                        Err(error) if error.status() == Status::AlreadyExists => continue,
+                        made => made?,
+                    }
+                }
+                opened => opened?,
+            };
+            if !lock::acquire(file.as_fd(), 0..1)? {
+                return Ok(None);
             }
-            Err(error) => return Err(error),
+            match file::metadata_of_name(buffer.as_bytes()) {
+                Ok(named) if named.identity == file::metadata(file.as_fd())?.identity => {
+                    return Ok(Some(Self { name: buffer, _file: file }));
+                }
+                Ok(_) => {}
+                Err(error) if error.status() == Status::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
-        Err(Status::AlreadyExists.into())
+    }
+}
+
+impl Drop for NameLock {
+    fn drop(&mut self) {
+        // Before the lock goes with the descriptor.
+        let _ = file::unlink(self.name.as_bytes());
     }
 }
 
 /// A second name of an object, that nobody else knows; removed when dropped. A process that dies
 /// in this moment leaves it behind, with the object that was to be replaced.
-struct TemporaryName {
-    bytes: [u8; 48],
-    len: usize,
-}
+struct TemporaryName(NameBuffer);
 
 impl TemporaryName {
     fn link(file: BorrowedFd<'_>) -> Result<Self> {
         loop {
-            // On the stack, as memory may be what is short.
-            let mut bytes = [0; 48];
-            let mut free = &mut bytes[..];
-            let written = write!(free, ".spsc-shm.{}.{:x}", process_id(), clock::now());
-            let len = 48 - free.len();
-            written.map_err(|_| Status::InvalidName)?;
-            let name = Self { bytes, len };
+            let mut name = NameBuffer::new();
+            write!(name, ".spsc-shm.{}.{:x}", process_id(), clock::now())
+                .map_err(|_| Status::InvalidName)?;
             match file::link_name(file, name.as_bytes()) {
                 // In another PID namespace, somebody has the same number at the same time.
-                Err(error) if error.status() == Status::AlreadyExists => std::mem::forget(name),
-                Err(error) => {
-                    std::mem::forget(name);
-                    return Err(error);
-                }
-                Ok(()) => return Ok(name),
+                Err(error) if error.status() == Status::AlreadyExists => {}
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(Self(name)),
             }
         }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// What stands under it.
+    fn identity(&self) -> Result<Identity> {
+        Ok(file::metadata_of_name(self.as_bytes())?.identity)
+    }
+
+    /// Gives `name` back to what was exchanged for `given`.
+    ///
+    /// If something else than `given` comes back, another process has removed that and given the
+    /// name to what came back. That is the newest, and gets the name in its turn.
+    fn put_back(&self, name: &[u8], mut given: Identity) -> Result<()> {
+        loop {
+            let held = self.identity()?;
+            match file::exchange(self.as_bytes(), name) {
+                // Removed meanwhile, as the other ring's name would have been.
+                Err(error) if error.status() == Status::NotFound => return Ok(()),
+                exchanged => exchanged?,
+            }
+            if self.identity()? == given {
+                return Ok(());
+            }
+            given = held;
+        }
+    }
+}
+
+impl Drop for TemporaryName {
+    fn drop(&mut self) {
+        // Not there any more if it was renamed.
+        let _ = file::unlink(self.as_bytes());
+    }
+}
+
+/// A name, on the stack, as memory may be what is short. What does not fit is cut off.
+struct NameBuffer {
+    bytes: [u8; file::NAME_MAX],
+    len: usize,
+}
+
+impl NameBuffer {
+    fn new() -> Self {
+        Self { bytes: [0; file::NAME_MAX], len: 0 }
+    }
+
+    fn push(&mut self, more: &[u8]) {
+        let mut free = &mut self.bytes[self.len..];
+        self.len += free.write(more).unwrap_or(0);
     }
 
     fn as_bytes(&self) -> &[u8] {
@@ -359,8 +468,9 @@ impl TemporaryName {
     }
 }
 
-impl Drop for TemporaryName {
-    fn drop(&mut self) {
-        let _ = file::unlink(self.as_bytes());
+impl std::fmt::Write for NameBuffer {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.push(text.as_bytes());
+        Ok(())
     }
 }

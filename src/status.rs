@@ -2,10 +2,28 @@
 
 use std::fmt;
 
-/// Every way a call can end other than well. The C interface returns the same numbers
-/// (`spsc_status`); they are append-only.
+/// Every way in which a call can end without success. The C interface returns the same numbers
+/// (`spsc_status`). They are append-only.
 ///
 /// Positive values are outcomes of a wait, in which nothing is wrong; negative values are errors.
+///
+/// ```
+/// use spsc_shm::{Ring, Status};
+/// use std::time::Duration;
+///
+/// let (producer, mut consumer) = Ring::anonymous(4096)?.split();
+/// let moment = Some(Duration::from_millis(1));
+/// match consumer.peek(1, moment).map_err(|error| error.status()) {
+///     Ok(grant) => grant.release_all(),
+///     Err(Status::Timeout) => println!("nothing yet"),
+///     Err(Status::Closed) => println!("the end of the stream"),
+///     Err(Status::PeerDead) => println!("the rest will never come"),
+///     Err(status) if status as i32 > 0 => println!("another outcome of a wait"),
+///     Err(status) => panic!("{status}"),
+/// }
+/// # let _ = producer;
+/// # Ok::<(), spsc_shm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(i32)]
@@ -17,7 +35,9 @@ pub enum Status {
     /// The other side closed its handle, and what is asked for can't come until a new peer
     /// attaches.
     Closed = 3,
-    /// The other side's process died without closing.
+    /// The other side's process died without closing. Reported within 250 ms of the moment in which
+    /// the kernel closes the process's descriptors. That comes after it has freed the process's
+    /// memory and written a core file, if any, which takes seconds for gigabytes.
     PeerDead = 4,
     /// A bad descriptor or option, or a capacity that can't be represented.
     InvalidArgument = -1,
@@ -80,7 +100,7 @@ impl Status {
         Self::ALL.into_iter().find(|status| *status as i32 == number)
     }
 
-    /// One sentence for a person, with a trailing NUL for C callers.
+    /// A few words for a person, as a C string.
     pub(crate) const fn text(self) -> &'static std::ffi::CStr {
         match self {
             Self::Timeout => c"the time ran out first",
@@ -119,6 +139,14 @@ impl fmt::Display for Status {
 }
 
 /// A [`Status`], with the operating system's error number where it came from there.
+///
+/// ```
+/// use spsc_shm::{Ring, Status};
+/// let error = Ring::connect("no-such-ring").unwrap_err();
+/// assert_eq!(error.status(), Status::NotFound);
+/// assert!(error.os_error().is_some());
+/// println!("{error}"); // no ring of this name: No such file or directory (os error 2)
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Error {
     status: Status,
@@ -126,8 +154,8 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error number of the operating system, as the status that is the same for every call.
-    /// A call for which a number means something else translates it before it comes here.
+    /// An error number of the operating system, with the status that it has in most calls. A call
+    /// in which the number means something else replaces the status (`with_status`).
     pub(crate) const fn from_os(os: i32) -> Self {
         let status = match os {
             libc::EACCES | libc::EPERM | libc::EROFS => Status::Permission,
@@ -145,12 +173,24 @@ impl Error {
     }
 
     /// How the call ended.
+    ///
+    /// ```
+    /// use spsc_shm::{Ring, Status};
+    /// let error = Ring::create("a/b", 4096).unwrap_err();
+    /// assert_eq!(error.status(), Status::InvalidName);
+    /// ```
     #[must_use]
     pub const fn status(self) -> Status {
         self.status
     }
 
     /// The operating system's error number (`errno`), if the error came from there.
+    ///
+    /// ```
+    /// use spsc_shm::Ring;
+    /// assert!(Ring::connect("no-such-ring").unwrap_err().os_error().is_some());
+    /// assert_eq!(Ring::connect("a/b").unwrap_err().os_error(), None);
+    /// ```
     #[must_use]
     pub const fn os_error(self) -> Option<i32> {
         if self.os == 0 { None } else { Some(self.os) }
@@ -186,7 +226,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What every call that can fail returns.
+/// What every call returns that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl From<Error> for std::io::Error {

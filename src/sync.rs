@@ -1,5 +1,5 @@
-//! Atomics and fences: the standard ones, or loom's under `--cfg loom`, so that the very code that
-//! ships is the code that is model-checked.
+//! Atomics and fences: the standard ones, or loom's under `--cfg loom`. So the code that ships is the
+//! code that is model-checked.
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
@@ -12,9 +12,8 @@ pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fenc
 mod ordered {
     use super::Ordering;
 
-    /// loom's, whose stores are swaps. Else loom lets a store come between the two halves of a
-    /// swap, which no hardware does; `models` has a test that shows it. Only the words with a
-    /// single writer can do without.
+    /// loom's, with swaps for stores. loom lets a plain store come between the two halves of a swap,
+    /// which no hardware does: a test in `models` shows it. Words with a single writer do not need this.
     #[derive(Debug, Default)]
     pub(crate) struct AtomicU32(loom::sync::atomic::AtomicU32);
 

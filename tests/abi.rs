@@ -1,10 +1,10 @@
-//! The binary interface is the one that docs/abi describes, unless the version says otherwise: with
-//! a higher minor version there may be more than before, and only another major version, which
-//! gives the library another SONAME, may change or lack something.
+//! The binary interface is the one that docs/abi describes, unless the version says otherwise. A higher
+//! minor version may have more. Only another major version, which gives the library another SONAME, may
+//! change something or leave it out.
 //!
 //! To refresh the description, as far as the version allows: `SPSC_UPDATE_ABI=1 cargo test --test abi`
 //!
-//! A version that was never released binds nobody: remove its description before the refresh.
+//! A version that was never released need not be kept to: delete its description before the refresh.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ impl Abi {
         [(); 2].map(|()| numbers.next().expect("three numbers"))
     }
 
-    /// Whether this one's version says what was done to the `older` one of the same major version.
+    /// Whether this version allows for what has changed since the `older` one of the same major version.
     fn may_follow(&self, older: &Self) -> Result<(), String> {
         let list = |facts: BTreeSet<&String>, sign: &str| -> String {
             facts.iter().map(|fact| format!("\n  {sign} {fact}")).collect()
@@ -97,7 +97,7 @@ fn macros(probe: &Path) -> Vec<String> {
         .collect()
 }
 
-/// A prototype without its parameters' names, which no caller depends on.
+/// A prototype without the names of its parameters, on which no caller depends.
 fn signature(prototype: &str) -> String {
     let (head, parameters) = prototype.split_once('(').expect("a function has parameters");
     let types: Vec<&str> = parameters

@@ -1,5 +1,5 @@
-//! Whatever stands in an object, connecting to it gives a status or a ring that works. The fuzz
-//! target in `fuzz/` looks for the same with more patience.
+//! Whatever an object contains, connecting to it gives a status or a ring that works. The fuzz
+//! target in `fuzz/` searches for the same, for longer.
 
 mod object;
 
@@ -19,7 +19,7 @@ fn control_block(capacity: u64, head: u64, tail: u64) -> Vec<u8> {
 
 fn a_description() -> impl Strategy<Value = Vec<u8>> {
     let noise = prop::collection::vec(any::<u8>(), 0..1100);
-    // A ring as it should be, but for a few bytes.
+    // A correct ring, except for a few bytes.
     let ring = (0_u32..8, any::<u64>(), 0_u64..20_000, any::<bool>()).prop_map(
         |(order, head, room, named)| {
             let size = order << 2 | u32::from(!named);

@@ -28,7 +28,7 @@ fn programs() -> Vec<String> {
     tests
 }
 
-/// All programs in one of the four ways to build them: their directory. Built once a run.
+/// The directory of all programs, in one of the four ways to build them. They are built once in each run.
 fn built(language: Language, linkage: Linkage) -> &'static Path {
     static BUILT: [OnceLock<PathBuf>; 4] = [const { OnceLock::new() }; 4];
     BUILT[2 * language as usize + linkage as usize].get_or_init(|| {
@@ -142,7 +142,7 @@ fn rust_consumer(name: &RingName, messages: Messages) -> Party {
     })
 }
 
-/// One stream between two parties, that each get the ring's name.
+/// One stream between two parties, which each get the ring's name.
 fn stream(
     messages: Messages,
     producer: impl FnOnce(&RingName) -> Party,

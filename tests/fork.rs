@@ -1,5 +1,5 @@
 //! After `fork` without `exec`, the child's copy of a handle holds no role and keeps none of the
-//! parent's alive; it works as newly connected. Each test runs in a process of its own.
+//! parent's alive. It works as if newly connected. Each test runs in a process of its own.
 
 mod common;
 
@@ -22,7 +22,7 @@ fn ring() -> (Producer, Consumer) {
     Options::new().spin(Spin::Never).anonymous(1).unwrap().split()
 }
 
-/// What one process waits for, and another tells or ends without telling.
+/// What one process waits for, until another tells it, or ends without telling.
 struct Pipe {
     reader: PipeReader,
     writer: Cell<Option<PipeWriter>>,
@@ -38,7 +38,7 @@ impl Pipe {
         self.writer.take().unwrap().write_all(&[0]).unwrap();
     }
 
-    /// Waits until another process tells, or all that could have ended.
+    /// Waits until another process tells, or until all that could tell have ended.
     fn wait(&self) {
         drop(self.writer.take());
         let _ = (&self.reader).read(&mut [0]);
@@ -156,7 +156,7 @@ fn parent_and_child_wake_each_other() {
         publish(&mut there, b"0");
         assert_eq!(read(&mut there_end, 1), b"0");
         drop(there_end);
-        // The child gets a ring's end that the parent never used, and one that it did.
+        // The child gets an end that the parent never used, and one that it did use.
         let mut there_end =
             Ring::connect_fd(there.ring().sealed_fd().unwrap()).unwrap().into_consumer();
         const ROUNDS: u32 = 2_000;
@@ -260,7 +260,7 @@ fn a_child_of_many_handles_lets_go_of_all_of_them() {
                 assert_eq!(status(producer.claim(1, NOW)), Status::RoleTaken);
                 assert_eq!(status(consumer.peek(1, NOW)), Status::RoleTaken);
             }
-            // A grandchild is no different.
+            // The same holds for a grandchild.
             let grandchild = fork(|| {
                 assert_eq!(descriptors(), some);
                 assert_eq!(status(ends[99].0.claim(1, NOW)), Status::RoleTaken);
@@ -311,7 +311,7 @@ fn a_fork_while_another_thread_creates_a_ring_does_not_keep_it_in_use() {
         for round in 0..12 {
             let end = Pipe::new();
             let name = Name::new();
-            // Large, so that the fork falls into the making of it.
+            // Large, so that the fork happens while the ring is being made.
             let creator = thread::scope(|scope| {
                 let creator = scope.spawn(|| Ring::create(&name, 64 << 20).unwrap());
                 thread::sleep(Duration::from_millis(round));
@@ -346,7 +346,7 @@ fn a_fork_while_another_thread_connects_does_not_keep_its_role_alive() {
                         }
                     });
                     start.wait();
-                    // Anywhere in the other's way through `connect`.
+                    // At any moment of the other thread's `connect`.
                     for _ in 0..round * 20 {
                         std::hint::spin_loop();
                     }
@@ -358,7 +358,7 @@ fn a_fork_while_another_thread_connects_does_not_keep_its_role_alive() {
             assert_eq!(read(&mut consumer, 1), b"x");
             slay(parent);
             let mut next = Ring::connect(&name).unwrap().into_producer();
-            // Once the child has got so far as to let go.
+            // Once the child has let go.
             until("the role is free", || next.wait_for_space(1, NOW).is_ok());
         }
     });

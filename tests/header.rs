@@ -4,8 +4,7 @@
 
 use std::path::Path;
 
-/// Macros, which cbindgen can't make. The numbers of the version stand in Cargo.toml and nowhere
-/// else.
+/// Macros, which cbindgen can't make. The version is written in Cargo.toml and nowhere else.
 fn macros() -> String {
     let [major, minor, patch] = [
         env!("CARGO_PKG_VERSION_MAJOR"),
@@ -35,7 +34,9 @@ fn generate() -> String {
     config.after_includes = Some(macros());
     let mut header = Vec::new();
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["types", "lifecycle", "producer", "consumer", "any", "cursor"] {
+    let files =
+        ["types", "lifecycle", "producer", "consumer", "message", "any", "wait_any", "cursor"];
+    for file in files {
         builder = builder.with_src(root.join(format!("src/ffi/{file}.rs")));
     }
     builder = builder.with_src(root.join("src/cursor.rs"));

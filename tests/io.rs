@@ -11,7 +11,7 @@ fn ring() -> (Producer, Consumer) {
     Ring::anonymous(1).unwrap().split()
 }
 
-/// More than fits the ring, with no period that a power of two could hide.
+/// More than fits the ring, and without a period that is a power of two, which could hide a mistake.
 fn long_text() -> Vec<u8> {
     (0..300_000_u32).map(|i| (i % 251) as u8).collect()
 }
@@ -73,7 +73,7 @@ fn a_write_and_a_read_take_what_there_is() {
     assert_eq!(producer.write(&[]).unwrap(), 0);
     assert_eq!(producer.write(&much[..100]).unwrap(), 100);
     assert_eq!(producer.write(&much).unwrap(), capacity - 100);
-    // Full: to write nothing does not wait.
+    // The ring is full. Writing nothing does not wait.
     assert_eq!(producer.write(&[]).unwrap(), 0);
     producer.flush().unwrap();
     let mut buffer = vec![0; 2 * capacity];
@@ -109,7 +109,7 @@ fn a_dead_producer_is_a_reset_connection() {
         let child = fork(|| producer.write_all(b"last words").unwrap());
         assert_eq!(reap(child), 0);
         let mut text = Vec::new();
-        // Not an end of the stream: who reads must not take a part for the whole.
+        // This is not the end of the stream: the reader must not take a part for the whole.
         let error = consumer.read_to_end(&mut text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
         assert_eq!(text, b"last words");

@@ -139,8 +139,8 @@ fn a_handle_on_a_replaced_ring_says_so_at_its_first_claim() {
     producer.claim(1, NOW).unwrap().publish_all();
 }
 
-/// Two processes share a ring whose consumer's bytes say when to go, and one whose producer
-/// notes what came out.
+/// Races another process to replace a ring: a byte in one ring says when, and another ring takes the
+/// result.
 fn race_to_replace(names: &str) {
     let [name, start, result] = names.split(',').collect::<Vec<_>>()[..] else { panic!("{names}") };
     let mut start = Ring::connect(start).unwrap().into_consumer();
@@ -156,7 +156,7 @@ fn race_to_replace(names: &str) {
         report.write_all(&status.to_ne_bytes()).unwrap();
         report.write_all(&inode.to_ne_bytes()).unwrap();
         report.publish_all();
-        // Until the other one is through too, the winner keeps its ring.
+        // The winner keeps its ring until the other one is done, too.
         start.peek(1, FOREVER).unwrap().release_all();
         drop(created);
         result.claim(1, FOREVER).unwrap().publish_all();
@@ -177,7 +177,7 @@ fn of_two_processes_that_race_to_replace_one_wins_and_the_other_is_told() {
     });
     let start = Instant::now();
     for round in 0..2000 {
-        // Where processes take turns slowly, as in an emulator, fewer rounds must do.
+        // If processes take turns slowly, as in an emulator, fewer rounds must do.
         if round >= 20 && start.elapsed() > Duration::from_secs(15) {
             break;
         }
@@ -272,7 +272,7 @@ fn every_object_that_is_no_ring_of_ours_has_its_own_status() {
     let page = page_size() as u64;
     let page32 = page as u32;
     let ring = |version, data_offset, capacity| header(b"spscring", version, data_offset, capacity);
-    // What stands at the start, the object's size, what connect says.
+    // The first bytes of the object, its size, and what connect says.
     let cases = [
         (vec![], 0, Status::NotReady),
         (vec![0; 8], 2 * page, Status::NotReady),
@@ -295,7 +295,7 @@ fn every_object_that_is_no_ring_of_ours_has_its_own_status() {
         (ring(V1, 0, page), page, Status::NotARing),
         (ring(V1, 2 * page32, page), 3 * page, Status::NotARing),
         (ring(V1, u32::MAX, page), 2 * page, Status::NotARing),
-        // What is a ring where pages have another size.
+        // A ring on a machine whose pages have another size.
         (ring(V1, 4 * page32, 4 * page), 8 * page, Status::Version),
         (ring(V1, 16 * page32, 32 * page), 48 * page, Status::Version),
         (ring(V1, page32 / 2, page), page + page / 2, Status::Version),
@@ -380,7 +380,7 @@ fn descriptors() -> Vec<(i32, i32)> {
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
         Some((fd, i32::from_str_radix(flags.trim(), 8).unwrap()))
     };
-    // The directory's own descriptor is gone by now.
+    // The descriptor of the directory itself is closed by now.
     numbers.collect::<Vec<i32>>().into_iter().filter_map(flags).collect()
 }
 

@@ -1,13 +1,12 @@
 //! Why the waking side needs no fence: a search of everything that two processors can do.
 //!
-//! The sleeper and the waker of `src/wait` run on processors whose store buffers are explicit.
-//! Loads and stores take effect in whatever order the processor allows; membarrier takes effect at
-//! any moment at which the other processor is between two instructions with nothing pending,
-//! which is where an interrupt's full barrier puts it. A lost wake-up is an end in which the waker
-//! is done and the sleeper sleeps.
+//! The sleeper and the waker of `src/wait` run on processors whose store buffers are explicit. Loads and
+//! stores take effect in any order that the processor allows. membarrier takes effect at any moment at
+//! which the other processor is between two instructions and has nothing pending: an interrupt's full
+//! barrier brings it there. If the waker is done in the end and the sleeper sleeps, a wake-up was lost.
 //!
-//! The waker may also interrupt: then the sleeper gets every message and one interruption, and what
-//! was published before the interrupt comes first. The caller of `wakeup_all` does the same.
+//! The waker may also interrupt. Then the sleeper gets every message and one interruption, and what
+//! was published before the interrupt comes first. A caller of `wakeup_all` does the same.
 
 use std::collections::HashSet;
 
@@ -15,10 +14,10 @@ use std::collections::HashSet;
 enum Processor {
     /// x86-64: stores wait in a buffer, and leave it in order. Loads are done in order.
     Tso,
-    /// AArch64, and weaker: stores leave the buffer in any order, but for those to one word, and
-    /// for a Release, which leaves after all earlier ones. A load may be done at any time since the
-    /// last barrier or Acquire. It is never done after a store that follows it: in both programs a
-    /// branch on the loaded value stands between.
+    /// AArch64, and weaker: stores leave the buffer in any order, except those to one word, and a
+    /// Release, which leaves after all earlier ones. A load may be done at any time since the last barrier
+    /// or Acquire. It is never done after a store that follows it, as in both programs there is a branch
+    /// on the loaded value between the two.
     Weak,
 }
 
@@ -166,7 +165,7 @@ impl Core {
         own.map(|store| store.value).or(early).unwrap_or(memory[word])
     }
 
-    /// A full barrier: waits until the buffer is empty, and forgets what was loaded early.
+    /// A full barrier: waits until the buffer is empty, and forgets early loads.
     fn barrier(&mut self) -> bool {
         self.acquire();
         self.buffer.is_empty()
@@ -267,7 +266,8 @@ impl State {
                 let passed = match setting.sleeper {
                     Barrier::None => true,
                     Barrier::Fence => sleeper.barrier(),
-                    // The caller's barriers at both ends are one here: it does nothing between.
+                    // The caller's barriers at both ends of the call are one here, as it does nothing in
+                    // between.
                     Barrier::Membarrier => sleeper.barrier() && waker.barrier(),
                 };
                 if !passed {
@@ -386,7 +386,7 @@ impl State {
 struct Verdict {
     states: usize,
     lost_wakeups: usize,
-    /// States in which the sleeper sleeps: a model without shows nothing.
+    /// States in which the sleeper sleeps. A model without any shows nothing.
     asleep: usize,
     /// States in which an interrupt has overtaken what was published before it.
     overtaken: usize,
@@ -403,7 +403,7 @@ fn search(setting: Setting) -> Verdict {
         asleep += usize::from(sleeper.at == Step::Asleep);
         let late = sleeper.messages < setting.messages_before_interrupt();
         overtaken += usize::from(sleeper.interrupted && late);
-        // What a core loaded early, and never used, is no progress.
+        // A load that was done early and never used is no progress.
         let stuck = !state.is_done()
             && state.cores.iter().all(|core| core.buffer.is_empty())
             && state.sleeper_step(setting).is_none()
@@ -479,8 +479,8 @@ fn a_fence_on_the_wakers_side_alone_is_not_enough() {
 
 #[test]
 fn a_waker_that_could_not_register_fences_and_a_sleeper_with_membarrier_is_safe() {
-    // The kernel passes over a process that is not registered: membarrier is no more than its
-    // caller's own fence then.
+    // The kernel passes over a process that is not registered. Then membarrier is only its caller's own
+    // fence.
     never(lost_wakeups(Barrier::Fence, Barrier::Fence, false));
 }
 

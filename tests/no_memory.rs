@@ -1,4 +1,4 @@
-//! Where the process's own memory runs out, making a ring fails as it should.
+//! If the process's own memory runs out, making a ring fails as it should.
 
 mod common;
 
@@ -13,10 +13,10 @@ struct Short;
 
 static NO_HANDLES: AtomicBool = AtomicBool::new(false);
 
-// SAFETY: passes all on to the system's allocator, or says that there is no memory, as it may.
+// SAFETY: passes every call on to the system's allocator, or reports that there is no memory.
 unsafe impl GlobalAlloc for Short {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // A handle keeps cache lines apart; nothing else here is aligned so.
+        // A handle is aligned to cache lines. Nothing else here is.
         if layout.align() >= 128 && NO_HANDLES.load(Ordering::Relaxed) {
             return ptr::null_mut();
         }

@@ -1,8 +1,7 @@
-//! Pages of 4, 16 and 64 KiB: each size works by itself, and a ring of one is refused where there
-//! is another.
+//! Pages of 4, 16 and 64 KiB: each size works by itself, and a process with another size refuses the ring.
 //!
-//! A kernel has pages of one size, so this program stands in for the C library's `sysconf`, and
-//! shows the library larger ones. Every mapping of such a ring is one that the kernel can make too.
+//! A kernel has pages of one size. So this program stands in for the C library's `sysconf`, and tells the
+//! library of larger ones. The kernel can make every mapping of such a ring, too.
 
 mod common;
 
@@ -93,7 +92,7 @@ fn a_ring_of_another_page_size_is_another_layout() {
                 with_pages(other, || {
                     assert_eq!(status(Ring::connect(&name)), Status::Version);
                     assert_eq!(status(Ring::connect_timeout(&name, FOREVER)), Status::Version);
-                    // Nor is it replaced: only a ring of the own layout is.
+                    // Nor is it replaced: only a ring of the same layout is.
                     let replace = Options::new().replace_stale(true);
                     assert_eq!(status(replace.create(&name, 1)), Status::AlreadyExists);
                 });
@@ -111,7 +110,7 @@ fn an_anonymous_ring_of_another_page_size_is_another_layout() {
     alone(|| {
         for creator in FACTORS {
             FACTOR.store(creator, Ordering::Relaxed);
-            // The descriptor outlives the handle, which knows no other page size than its own.
+            // The descriptor outlives the handle, which only knows its own page size.
             let fd = common::object(&Ring::anonymous(1).unwrap());
             for other in FACTORS {
                 with_pages(other, || match Ring::connect_fd(&fd) {

@@ -1,9 +1,12 @@
 //! Any sequence of calls does what the same calls on a queue of bytes would do, wherever the
 //! counters stand. Through the C functions, which allow all that the Rust types forbid: several
-//! publishes of one claim, and misuse.
+//! publishes of one claim, and misuse. Each side goes through the functions, through the inline
+//! header, or through both mixed.
 
 mod common;
+mod inline;
 
+use inline::*;
 use proptest::prelude::*;
 use spsc_shm::ffi::*;
 use std::collections::VecDeque;
@@ -47,10 +50,11 @@ impl Raw {
         }
     }
 
-    fn claim(&self, want: usize) -> Result<*mut u8, spsc_status> {
+    fn claim(&self, want: usize, inline: bool) -> Result<*mut u8, spsc_status> {
         let mut data = ptr::null_mut::<c_void>();
+        let call = if inline { inline_claim } else { spsc_claim };
         // SAFETY: the handle is open, and the place valid.
-        match unsafe { spsc_claim(self.0, want, 0, &raw mut data) } {
+        match unsafe { call(self.0, want, 0, &raw mut data) } {
             spsc_status::SPSC_OK => Ok(data.cast()),
             other => Err(other),
         }
@@ -65,10 +69,11 @@ impl Raw {
         }
     }
 
-    fn peek(&self, want: usize) -> Result<*const u8, spsc_status> {
+    fn peek(&self, want: usize, inline: bool) -> Result<*const u8, spsc_status> {
         let mut data = ptr::null::<c_void>();
+        let call = if inline { inline_peek } else { spsc_peek };
         // SAFETY: the handle is open, and the place valid.
-        match unsafe { spsc_peek(self.0, want, 0, &raw mut data) } {
+        match unsafe { call(self.0, want, 0, &raw mut data) } {
             spsc_status::SPSC_OK => Ok(data.cast()),
             other => Err(other),
         }
@@ -103,6 +108,15 @@ enum Call {
     Release(usize),
 }
 
+impl Call {
+    fn is_the_producers(self) -> bool {
+        matches!(
+            self,
+            Self::Claim(_) | Self::ClaimSome(_) | Self::WaitForSpace(_) | Self::Publish(_)
+        )
+    }
+}
+
 /// What the ring should be, and what was granted.
 struct Model {
     capacity: usize,
@@ -133,7 +147,7 @@ impl Model {
         self.capacity - self.queue.len()
     }
 
-    /// What a call that can't wait says, if it is for `want` bytes and there are `there`.
+    /// What a call that can't wait returns, if it asks for `want` bytes and there are `there`.
     fn expect(&self, want: usize, there: usize) -> spsc_status {
         if want > self.capacity {
             spsc_status::SPSC_ERR_TOO_LARGE
@@ -148,7 +162,7 @@ impl Model {
     fn fill(&mut self, data: *mut u8, len: usize) {
         self.claimed.clear();
         for _ in 0..len {
-            // No period that a power of two could hide.
+            // Without a period that is a power of two, which could hide a mistake.
             self.next_byte = (self.next_byte + 1) % 251;
             self.claimed.push_back(self.next_byte);
         }
@@ -165,12 +179,12 @@ impl Model {
         self.peeked = len;
     }
 
-    fn run(&mut self, ring: &Raw, call: Call) {
+    fn run(&mut self, ring: &Raw, call: Call, inline: bool) {
         let (free, there) = (self.free(), self.queue.len());
         // What a call returned, and what it should have.
         let (got, expected) = match call {
             Call::Claim(want) => {
-                let got = ring.claim(want).map(|data| self.fill(data, want));
+                let got = ring.claim(want, inline).map(|data| self.fill(data, want));
                 (got.err(), self.expect(want, free))
             }
             Call::ClaimSome(min) => {
@@ -186,8 +200,9 @@ impl Model {
                 (Some(got), self.expect(need, free))
             }
             Call::Publish(n) => {
+                let publish = if inline { inline_publish } else { spsc_publish };
                 // SAFETY: the handle is open.
-                let got = unsafe { spsc_publish(ring.0, n) };
+                let got = unsafe { publish(ring.0, n) };
                 if n > self.claimed.len() {
                     (Some(got), spsc_status::SPSC_ERR_MISUSE)
                 } else {
@@ -197,7 +212,7 @@ impl Model {
                 }
             }
             Call::Peek(want) => {
-                let got = ring.peek(want).map(|data| self.compare(data, want));
+                let got = ring.peek(want, inline).map(|data| self.compare(data, want));
                 (got.err(), self.expect(want, there))
             }
             Call::PeekSome(min) => {
@@ -213,8 +228,9 @@ impl Model {
                 (Some(got), self.expect(need, there))
             }
             Call::Release(n) => {
+                let release = if inline { inline_release } else { spsc_release };
                 // SAFETY: the handle is open.
-                let got = unsafe { spsc_release(ring.0, n) };
+                let got = unsafe { release(ring.0, n) };
                 if n > self.peeked {
                     (Some(got), spsc_status::SPSC_ERR_MISUSE)
                 } else {
@@ -225,11 +241,11 @@ impl Model {
                 }
             }
         };
-        assert_eq!(got.unwrap_or(spsc_status::SPSC_OK), expected, "{call:?}");
+        assert_eq!(got.unwrap_or(spsc_status::SPSC_OK), expected, "{call:?}, inline: {inline}");
     }
 }
 
-/// Sizes around what matters: nothing, little, the capacity, and beyond it.
+/// Sizes near those that matter: nothing, little, the capacity, and more than that.
 fn size(capacity: usize) -> impl Strategy<Value = usize> {
     prop_oneof![
         1 => Just(0),
@@ -254,8 +270,8 @@ fn call(capacity: usize) -> impl Strategy<Value = Call> {
     })
 }
 
-/// A start of the counters just before one of the places where a narrower or a wrapped number
-/// would show, so that the calls pass it.
+/// A start of the counters just before a number at which a mistake in width or wrapping would show. The
+/// calls then pass it.
 fn start() -> impl Strategy<Value = u64> {
     let edges = prop_oneof![
         Just(0_u64), // 2^64 too: what lies before it wraps
@@ -266,27 +282,47 @@ fn start() -> impl Strategy<Value = u64> {
     (edges, 0..20_000_u64).prop_map(|(edge, before)| edge.wrapping_sub(before))
 }
 
-fn scenario() -> impl Strategy<Value = (usize, u64, Vec<Call>)> {
-    (12..=14_u32).prop_flat_map(|bits| {
+#[derive(Clone, Debug)]
+struct Scenario {
+    capacity: usize,
+    start: u64,
+    producer: Way,
+    consumer: Way,
+    /// Each with a toss that decides for a side that mixes.
+    calls: Vec<(Call, bool)>,
+}
+
+fn scenario() -> impl Strategy<Value = Scenario> {
+    let way = || proptest::sample::select(WAYS.as_slice());
+    (12..=14_u32, start(), way(), way()).prop_flat_map(|(bits, start, producer, consumer)| {
         let capacity = 1 << bits;
-        (Just(capacity), start(), proptest::collection::vec(call(capacity), 1..300))
+        let call = (call(capacity), any::<bool>());
+        proptest::collection::vec(call, 1..300).prop_map(move |calls| Scenario {
+            capacity,
+            start,
+            producer,
+            consumer,
+            calls,
+        })
     })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 200,
+        cases: 300,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
     #[test]
-    fn any_sequence_of_calls_does_what_a_queue_would((capacity, start, calls) in scenario()) {
+    fn any_sequence_of_calls_does_what_a_queue_would(scenario in scenario()) {
+        let Scenario { capacity, start, producer, consumer, calls } = scenario;
         let ring = Raw::new(capacity);
         ring.start_at(start);
         let mut model = Model::new(capacity);
-        for call in calls {
-            model.run(&ring, call);
+        for (call, toss) in calls {
+            let way = if call.is_the_producers() { producer } else { consumer };
+            model.run(&ring, call, way.is_inline(toss));
             let stats = ring.stats();
             prop_assert_eq!(stats.published, start.wrapping_add(model.published));
             prop_assert_eq!(stats.released, start.wrapping_add(model.released));

@@ -1,38 +1,128 @@
-//! What the README shows works as printed.
+//! What the README shows works as printed: each language's producer with each language's consumer.
 
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use support::{Language, Linkage, Party, RingName, compile, scratch_directory, source, watch};
+use support::{
+    Language, Linkage, Party, RingName, compile, library_directory, output_of, run,
+    scratch_directory, source, watch,
+};
 
-/// The C programs of the README, the producer first, with another ring's name.
-fn programs(ring: &str) -> Vec<String> {
+/// A language of the README: how its code blocks are marked, and how a program is built.
+struct Tongue {
+    mark: &'static str,
+    build: fn(source: &str, program: &Path),
+}
+
+const C: Tongue = Tongue {
+    mark: "c",
+    build: |text, program| {
+        let file = written(program, "c", text);
+        compile(Language::C11, Linkage::Static, &[file], program);
+    },
+};
+
+const CPP: Tongue = Tongue {
+    mark: "cpp",
+    build: |text, program| {
+        let file = written(program, "cpp", text);
+        compile(Language::Cpp17, Linkage::Static, &[file], program);
+    },
+};
+
+const RUST: Tongue = Tongue {
+    mark: "rust",
+    build: |text, program| {
+        let file = written(program, "rs", text);
+        let libraries = library_directory();
+        let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+        rustc.args(["--edition", "2024", "-D", "warnings", "--extern"]);
+        rustc.arg(format!("spsc_shm={}", libraries.join("libspsc_shm.rlib").display()));
+        rustc.arg("-L").arg(format!("dependency={}", libraries.display()));
+        run(rustc.arg(file).arg("-o").arg(program));
+    },
+};
+
+const GO: Tongue = Tongue {
+    mark: "go",
+    build: |text, program| {
+        let module = program.with_extension("module");
+        std::fs::create_dir_all(&module).expect("target/tmp can be written");
+        std::fs::write(module.join("main.go"), text).expect("as above");
+        let package = "github.com/spsc-shm/spsc-shm/bindings/go";
+        let library = source("bindings/go").canonicalize().expect("the Go package is there");
+        std::fs::write(
+            module.join("go.mod"),
+            format!(
+                "module greetings\n\ngo 1.22\n\nrequire {package} v0.0.0\n\n\
+                 replace {package} => {}\n",
+                library.display()
+            ),
+        )
+        .expect("as above");
+        let mut go = Command::new("go");
+        run(go.args(["build", "-a", "-o"]).arg(program).current_dir(module));
+    },
+};
+
+fn written(program: &Path, extension: &str, text: &str) -> PathBuf {
+    let file = program.with_extension(extension);
+    std::fs::write(&file, text).expect("target/tmp can be written");
+    file
+}
+
+/// The programs in the README that are marked so, the producer first, with another ring's name.
+fn programs(mark: &str, ring: &str) -> Vec<String> {
     let readme = std::fs::read_to_string(source("README.md")).expect("the README is there");
     readme
-        .split("```c\n")
+        .split(&format!("```{mark}\n"))
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap_or_default().replace("/greetings", ring))
         .collect()
 }
 
-#[test]
-fn the_producer_and_the_consumer_of_the_readme_compile_and_speak_with_each_other() {
+/// Builds every producer and every consumer, and lets each speak with each.
+fn all_speak_with_all(directory: &str, tongues: &[Tongue]) {
     let ring = RingName::new();
-    let directory = scratch_directory("readme");
-    let [producer, consumer] = ["producer", "consumer"].map(|name| directory.join(name));
-    let sources = programs(&ring);
-    assert_eq!(sources.len(), 2);
-    for (text, program) in sources.iter().zip([&producer, &consumer]) {
-        let file = program.with_extension("c");
-        std::fs::write(&file, text).expect("target/tmp can be written");
-        compile(Language::C11, Linkage::Static, &[file], program);
+    let directory = scratch_directory(directory);
+    let mut pairs = Vec::new();
+    for Tongue { mark, build } in tongues {
+        let sources = programs(mark, &ring);
+        assert_eq!(sources.len(), 2, "{mark}");
+        let pair = ["producer", "consumer"].map(|role| directory.join(format!("{mark}-{role}")));
+        for (text, program) in sources.iter().zip(&pair) {
+            build(text, program);
+        }
+        pairs.push(pair);
     }
-    let output = std::fs::File::create(directory.join("output")).expect("as above");
-    let mut reader = Command::new(&consumer);
-    reader.stdout(Stdio::from(output));
-    let parties = vec![Party::process(&mut reader), Party::process(&mut Command::new(&producer))];
-    watch(parties, || 0);
-    let output = std::fs::read_to_string(directory.join("output")).expect("it was written");
     let expected: String = (0..1000).map(|i| format!("greeting {i}\n")).collect();
-    assert_eq!(output, expected);
+    for [producer, _] in &pairs {
+        for [_, consumer] in &pairs {
+            let path = directory.join("output");
+            let output = std::fs::File::create(&path).expect("target/tmp can be written");
+            let mut reader = Command::new(consumer);
+            reader.stdout(Stdio::from(output));
+            let mut writer = Command::new(producer);
+            watch(vec![Party::process(&mut reader), Party::process(&mut writer)], || 0);
+            let output = std::fs::read_to_string(&path).expect("it was written");
+            assert_eq!(output, expected, "from {producer:?} to {consumer:?}");
+        }
+    }
+}
+
+#[test]
+fn the_programs_of_the_readme_compile_and_speak_with_each_other() {
+    all_speak_with_all("readme", &[C, CPP, RUST]);
+}
+
+/// It needs Go: `cargo test --test readme -- --ignored`
+#[test]
+#[ignore = "needs Go"]
+fn those_in_go_too() {
+    // The Go package links the release build.
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--release", "--lib", "-p", "spsc-shm", "--target-dir"]);
+    output_of(cargo.arg(source("target")).current_dir(source("")));
+    all_speak_with_all("readme-go", &[C, CPP, RUST, GO]);
 }

@@ -41,7 +41,7 @@ fn child_process() {
             // Nobody reads what comes after this, until this process is killed.
             let _ = consumer.wait_for_data(4096, FOREVER);
         }
-        // The end of the process closes both; that of a test does too.
+        // Both are closed when the process ends, and when a test does.
         "produce and close" => {
             let mut grant = producer.claim(5, NOW).unwrap();
             grant.copy_from_slice(b"close");
@@ -68,7 +68,7 @@ fn ring(name: &Name) -> (Producer, Consumer) {
     Options::new().spin(Spin::Never).create(name, 1).unwrap().split()
 }
 
-/// A process that does `task`, once it has got so far that `published` bytes are in the ring.
+/// A process that does `task`. Returns once `published` bytes are in the ring.
 fn started(task: &str, name: &Name, ring: &Ring, published: u64) -> Process {
     let process = Process::start(task, name);
     until("the producer has published", || ring.stats().published == published);
@@ -149,7 +149,7 @@ fn what_a_dead_consumer_had_not_released_is_delivered_to_the_next() {
     until("the consumer sleeps", || ring.stats().consumer.parked && ring.stats().released == 4);
     assert_eq!(status(consumer.peek(1, FOREVER)), Status::RoleTaken);
     child.kill();
-    // It left its park word set; that must not hurt the next one.
+    // It left its park word set. That must not hurt the next one.
     publish(&mut producer, b"ab");
     assert_eq!(read(&mut consumer, 8), b"456789ab");
 }
@@ -172,7 +172,7 @@ fn a_close_is_told_after_all_data_and_only_in_place_of_a_wait() {
     for timeout in [NOW, BRIEF, FOREVER] {
         assert_eq!(status(consumer.peek(1, timeout)), Status::Closed);
     }
-    // Not final.
+    // This is not final.
     let mut producer = Ring::connect(&name).unwrap().into_producer();
     assert_eq!(status(consumer.peek(1, NOW)), Status::Closed, "connected is not attached");
     producer.wait_for_space(1, NOW).unwrap();
@@ -204,7 +204,7 @@ fn a_producer_fills_the_ring_of_a_closed_consumer() {
 #[test]
 fn a_close_wakes_a_sleeper() {
     let _watchdog = watchdog();
-    // One that was not woken would look by itself, but not before 100 ms have passed.
+    // A side that is not woken looks by itself, but only after 100 ms.
     let told_at_once = (0..20).any(|_| {
         let name = Name::new();
         let (mut producer, mut consumer) = ring(&name);
@@ -255,7 +255,7 @@ fn a_sleeper_without_limit_learns_of_a_death() {
             (ended, Instant::now(), consumer)
         });
         until("the consumer sleeps", || ring.stats().consumer.parked);
-        // Not dead, and left asleep beyond the first look at whether the other side lives.
+        // It is not dead. It sleeps past its first look at whether the other side lives.
         let parks = ring.stats().consumer.parks;
         until("the consumer has looked", || ring.stats().consumer.parks > parks);
         assert!(!waiter.is_finished());
@@ -283,7 +283,7 @@ fn a_producer_asleep_before_a_full_ring_learns_of_a_death() {
     let capacity = ring.capacity();
     let waiter = thread::spawn(move || {
         let ended = status(producer.claim(capacity, FOREVER));
-        // What is free can be filled all the same.
+        // Free space can still be filled.
         let _ = producer.claim(capacity - 6, FOREVER).unwrap();
         ended
     });
@@ -306,7 +306,7 @@ fn who_only_polls_learns_of_a_death_too() {
         seen != Status::Timeout
     });
     assert_eq!(seen, Status::PeerDead);
-    // From now on at once, in every kind of call.
+    // From now on every kind of call says so at once.
     for timeout in [NOW, BRIEF, FOREVER] {
         assert_eq!(status(consumer.peek(11, timeout)), Status::PeerDead);
     }
@@ -326,7 +326,7 @@ fn a_restarted_peer_clears_a_death() {
     assert_eq!(read(&mut consumer, 20), b"01234567890123456789");
     drop(child);
     assert_eq!(status(consumer.peek(1, FOREVER)), Status::PeerDead);
-    // A successor that closes properly leaves a closed ring, not a dead one.
+    // If the next one closes properly, the role is closed and not dead.
     Process::start("produce and close", &name).succeed();
     assert_eq!(read(&mut consumer, 5), b"close");
     assert_eq!(status(consumer.peek(1, FOREVER)), Status::Closed);
@@ -388,7 +388,7 @@ fn counters_that_contradict_each_other_are_refused_when_a_role_is_taken() {
         assert_eq!(stats.consumer.state, RoleState::Never);
         assert!(stats.available <= capacity);
     }
-    // Refused, the roles are free, for others too, once the counters are sound.
+    // After the refusal the roles are free, for others too, once the counters are sound.
     set_counters(producer.ring(), 5, u64::MAX - 10);
     let (mut producer2, mut consumer2) =
         Ring::connect_fd(producer.ring().sealed_fd().unwrap()).unwrap().split();
@@ -408,20 +408,20 @@ fn a_counter_that_lies_is_reported_and_nothing_is_touched() {
     assert_eq!(producer.claim_some(0, NOW).unwrap().len() as u64, capacity - 40);
     assert_eq!(consumer.peek_some(0, NOW).unwrap().len(), 40);
 
-    // The consumer has seen a head of 100: less is a lie, as is more than the ring holds.
+    // The consumer has seen a head of 100. Less is a lie, and so is more than the ring holds.
     for lie in [0, 59, 60, 99, 60 + capacity + 1, 1 << 63, u64::MAX] {
         object.write_all_at(&lie.to_ne_bytes(), HEAD).unwrap();
         for timeout in [NOW, BRIEF, FOREVER] {
             assert_eq!(status(consumer.peek(41, timeout)), Status::Corrupt, "{lie}");
             assert_eq!(status(consumer.peek_some(1, timeout)), Status::Corrupt, "{lie}");
         }
-        // What was there is there still.
+        // What was there is still there.
         assert_eq!(consumer.peek(40, NOW).unwrap().to_vec(), [1; 40]);
         assert_eq!(consumer.ring().stats().released, 60);
     }
     object.write_all_at(&100_u64.to_ne_bytes(), HEAD).unwrap();
 
-    // The producer has seen a tail of 60: less is a lie, as is more than was published.
+    // The producer has seen a tail of 60. Less is a lie, and so is more than was published.
     for lie in [0, 59, 101, 1 << 63, u64::MAX] {
         object.write_all_at(&lie.to_ne_bytes(), TAIL).unwrap();
         let too_many = producer.ring().capacity() - 39;
@@ -463,7 +463,7 @@ fn garbage_in_the_rest_of_the_control_block_does_no_harm() {
             object.write_all_at(&vec![garbage; (to - from) as usize], from).unwrap();
         }
         assert_eq!(consumer.peek(5, FOREVER).unwrap().to_vec(), b"sound");
-        // However that ends, it ends, and within its time.
+        // Whatever the outcome is, the call ends in time.
         assert!(consumer.peek(6, BRIEF).is_err());
         let capacity = producer.ring().capacity();
         assert!(producer.claim(capacity, BRIEF).is_err());

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 const FOREVER: Option<Duration> = None;
 const NOW: Option<Duration> = Some(Duration::ZERO);
-/// Far beyond what any deadline may be overstayed by, on a busy machine too.
+/// Much longer than any deadline may be overrun, also on a busy machine.
 const OVERSTAY: Duration = Duration::from_secs(3);
 
-/// Both ways of waiting: asleep at once, and after a spin.
+/// Both ways of waiting: asleep at once, and asleep after a spin.
 const SPINS: [Spin; 3] = [Spin::Never, Spin::Adaptive, Spin::For(Duration::from_millis(2))];
 
 fn ring(spin: Spin) -> (Producer, Consumer) {
@@ -26,7 +26,7 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// A thread that waits for `need` bytes, and how long that took.
+/// A thread that waits for `need` bytes, and says how long that took.
 fn wait_for_data(
     mut consumer: Consumer,
     need: usize,
@@ -55,8 +55,8 @@ fn release(consumer: &mut Consumer, n: usize) {
 static AHEAD: AtomicI64 = AtomicI64::new(0);
 const DAY: i64 = 86_400;
 
-/// The clock that the library reads. A sleeper wakes now and then to see whether its peer lives.
-/// With a clock that is a day ahead of the kernel's it does not, and each sleep ends by a wake.
+/// The clock that the library reads. A sleeper wakes every 100 ms to see whether its peer lives. If its
+/// clock is a day ahead of the kernel's, it does not, and only a wake ends its sleep.
 ///
 /// # Safety
 /// As the C library's, in whose place it stands.
@@ -135,8 +135,8 @@ fn a_wait_without_limit_survives_a_storm_of_signals() {
 #[test]
 fn a_timeout_is_not_cut_to_fewer_bits() {
     let _watchdog = watchdog();
-    // Cut to 32 bits these are 10 ms or less; as a signed number the later ones are in the past;
-    // added to the clock the last ones overflow.
+    // Cut to 32 bits these are 10 ms or less. As signed numbers the later ones are in the past. Added to
+    // the clock the last ones overflow.
     let short = 10_000_000;
     let nanoseconds = [
         (1 << 32) + short,
@@ -253,7 +253,7 @@ fn a_large_claim_against_many_small_releases_costs_one_wake() {
     until_parked("producer", || ring.stats().producer);
     for _ in 0..capacity / 8 - 1 {
         release(&mut consumer, 8);
-        // It looks whether we are alive now and then; asleep again, it must stay so.
+        // Now and then it looks whether we are alive. Then it must go on sleeping.
         until_parked("producer", || ring.stats().producer);
     }
     assert_eq!(ring.stats().consumer.wakes, 0);
@@ -279,7 +279,7 @@ fn a_sleeper_is_woken_once_for_each_sleep() {
             consumer
         });
         for round in 1..=ROUNDS {
-            // It has looked for the last time, and sleeps or is just about to.
+            // It has looked for the last time, and sleeps or is about to sleep.
             until("the consumer sleeps", || ring.stats().consumer.parks == round);
             for _ in 0..3 {
                 publish(&mut producer, 1);
@@ -307,7 +307,7 @@ fn wakeup_all_ends_the_wait_of_either_side() {
         assert_eq!(status(consumer.peek(1, Some(ms(5)))), Status::Timeout, "once only");
 
         let (mut producer, consumer) = (producer, consumer);
-        // The producer has not waited yet, and is owed the same call.
+        // The producer has not waited yet. The same call still interrupts its next wait.
         let capacity = ring.capacity();
         publish(&mut producer, capacity);
         assert_eq!(status(producer.claim(1, FOREVER)), Status::Interrupted);
@@ -404,7 +404,7 @@ fn no_wakeup_is_lost_however_it_meets_the_wait() {
             }
             consumer
         });
-        // As soon as one is answered, the next: it falls anywhere in the other's way to sleep.
+        // As soon as one is answered, the next comes: at any moment of the other's way to sleep.
         for round in 0..ROUNDS {
             ring.wakeup_all();
             until("the call is answered", || ring.stats().consumer.interruptions > round);
@@ -419,7 +419,7 @@ fn bytes_stream_through_a_page_whoever_waits() {
     let _watchdog = watchdog();
     // A claim and a peek together never want more than a page, so that one of them can be met.
     const TOTAL: usize = 4 << 20;
-    // No period that a power of two could hide.
+    // Without a period that is a power of two, which could hide a mistake.
     const PERIOD: usize = 251;
     static PATTERN: [u8; PERIOD + 2048] = {
         let mut pattern = [0; PERIOD + 2048];
@@ -456,7 +456,7 @@ fn bytes_stream_through_a_page_whoever_waits() {
     }
 }
 
-/// The news of a close must not wait until a long spin is over.
+/// A close is noticed before a long spin is over.
 #[test]
 fn a_long_spin_ends_when_the_other_side_closes() {
     let _watchdog = watchdog();

@@ -33,20 +33,21 @@ int main(int argc, char **argv)
     spsc_status status = spsc_connect_timeout(argv[1], SPSC_WAIT_FOREVER, &ring);
     if (status != SPSC_OK)
         fail(argv[1], status);
-    /* Both have the ring open now, and need its name no more. */
+    /* Both have the ring open now and no longer need its name. */
     status = spsc_unlink(argv[1]);
     if (status != SPSC_OK)
         fail("cannot remove the name", status);
 
     for (;;) {
-        /* All that is there, once there is anything: it is written right out of the ring. */
+        /* Peeks at all the bytes that are there, once there are any. They are written right out of
+         * the ring. */
         const void *data = NULL;
         size_t size = 0;
         status = spsc_peek_some(ring, 1, SPSC_WAIT_FOREVER, &data, &size);
         if (status == SPSC_CLOSED)
             break; /* All has been read, and the producer has closed its handle. */
         if (status == SPSC_INTERRUPTED)
-            continue; /* Somebody called spsc_wakeup_all; nothing has changed for us. */
+            continue; /* Somebody called spsc_wakeup_all. It means nothing here. */
         if (status == SPSC_PEER_DEAD)
             fail("the rest will never come", status); /* What it had published is written. */
         if (status != SPSC_OK)

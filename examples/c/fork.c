@@ -77,7 +77,7 @@ int main(void)
         perror("fork");
         return 1;
     }
-    /* Each process has a handle of its own now, which takes a role with its first call. */
+    /* Each process now has a handle of its own, which takes a role with its first call. */
     const int failed = child == 0 ? consume(ring) : produce(ring);
     spsc_close(ring);
     if (child == 0)

@@ -34,14 +34,14 @@ int main(int argc, char **argv)
         fail(argv[1], status);
 
     for (;;) {
-        /* All the room that there is, once there is any: the input is read right into it. */
+        /* Claims all the room that is free, once there is any. The input is read right into it. */
         void *room = NULL;
         size_t size = 0;
         status = spsc_claim_some(ring, 1, SPSC_WAIT_FOREVER, &room, &size);
         if (status == SPSC_INTERRUPTED)
-            continue; /* Somebody called spsc_wakeup_all; nothing has changed for us. */
+            continue; /* Somebody called spsc_wakeup_all. It means nothing here. */
         if (status == SPSC_CLOSED || status == SPSC_PEER_DEAD)
-            fail("nobody reads the rest", status); /* Though another consumer could go on. */
+            fail("nobody reads the rest", status); /* A new consumer could, but we give up. */
         if (status != SPSC_OK)
             fail("cannot send", status);
         const ssize_t got = read(STDIN_FILENO, room, size);
@@ -57,8 +57,8 @@ int main(int argc, char **argv)
         if (status != SPSC_OK)
             fail("cannot publish", status);
     }
-    /* The consumer gets what is left in the ring, and then SPSC_CLOSED. Where none has come yet,
-     * the ring waits for it under its name. */
+    /* The consumer gets what is left in the ring, and then SPSC_CLOSED. If none has come yet, the
+     * ring waits for it under its name. */
     spsc_close(ring);
     return 0;
 }

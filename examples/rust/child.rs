@@ -1,5 +1,5 @@
-//! Starts another process and streams messages to it, through a ring that has no name: the memory
-//! is sealed, so that the other process can neither shrink it nor harm this one by what it writes.
+//! Starts another process and streams messages to it, through a ring that has no name. The memory is
+//! sealed: the other process can't shrink it, and can't harm this one by what it writes.
 //!
 //!     cargo run --release --example child
 
@@ -8,7 +8,7 @@ use std::error::Error;
 use std::process::{Command, Stdio};
 use std::{env, io};
 
-/// The bytes of a message: here all are of one size.
+/// The bytes of a message. Here all messages are of one size.
 const SIZE: usize = 16;
 const COUNT: u64 = 1_000_000;
 
@@ -20,7 +20,7 @@ fn main() -> Result<()> {
 
 fn produce() -> Result<()> {
     let ring = Ring::anonymous(64 * 1024)?;
-    // The child finds the ring where its standard input would be. Any other descriptor would do.
+    // The child gets the ring as its standard input. Any other descriptor would do, too.
     let memory = ring.sealed_fd().ok_or("a ring without a name is sealed")?;
     let mut child = Command::new(env::current_exe()?)
         .arg("consume")

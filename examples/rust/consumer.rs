@@ -14,9 +14,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let name = std::env::args().nth(1).ok_or("usage: consumer RING-NAME > FILE")?;
     // Whichever program starts first waits for the other.
     let mut consumer = Ring::connect_timeout(&name, None)?.into_consumer();
-    // Both have the ring open now, and need its name no more.
+    // Both have the ring open now and no longer need its name.
     Ring::unlink(&name)?;
-    // Ends when the producer has closed its handle. A producer that died is an error.
+    // Ends when the producer has closed the ring. If the producer died, this is an error.
     io::copy(&mut consumer, &mut io::stdout())?;
     Ok(())
 }

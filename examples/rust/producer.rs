@@ -13,7 +13,7 @@ use std::io;
 fn main() -> Result<(), Box<dyn Error>> {
     let name = std::env::args().nth(1).ok_or("usage: producer RING-NAME < FILE")?;
     let mut producer = Ring::create(&name, 64 * 1024)?.into_producer();
-    // Be the producer before there is anything to send: even an empty file has an end.
+    // Take the role before there is anything to send: even an empty file has an end.
     producer.wait_for_space(1, None)?;
     io::copy(&mut io::stdin(), &mut producer)?;
     Ok(())

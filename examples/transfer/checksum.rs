@@ -8,7 +8,7 @@ pub struct Checksum {
     hash: u64,
     /// Bytes so far.
     bytes: u64,
-    /// Those of them since the last whole word.
+    /// How many of them came after the last whole word.
     word: u64,
 }
 
@@ -53,7 +53,7 @@ impl Checksum {
     }
 }
 
-/// What one side has seen of the stream; in text, what the receiver prints.
+/// What one side has seen of the stream. As text, it is what the receiver prints.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Report {
     pub bytes: u64,

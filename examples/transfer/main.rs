@@ -2,10 +2,10 @@
 //!
 //!     cargo run --release --example transfer [FILE]
 //!
-//! The C program is `receiver.c` beside this file, compiled on the spot with the system's compiler
-//! (`$CC`, or `cc`) against `include/spsc_shm.h` and the library that was just built. Each side
-//! makes a checksum of what it sent or received; a difference is a failure. Without FILE the static
-//! library itself is sent, a file of some megabytes.
+//! The C program is `receiver.c` beside this file. It is compiled now, with the system's compiler
+//! (`$CC`, or `cc`), against `include/spsc_shm.h` and the library that was just built. Each side
+//! makes a checksum of what it sent or received, and a difference is a failure. Without FILE this sends
+//! the static library itself, a file of some megabytes.
 
 mod checksum;
 
@@ -74,8 +74,8 @@ fn send(file: &mut File, producer: &mut Producer) -> Result<Report> {
     let mut sum = Checksum::default();
     loop {
         let mut grant = producer.claim(CHUNK, None)?;
-        // SAFETY: the receiver is our own program: it keeps to the protocol, and leaves alone what
-        // was not published.
+        // SAFETY: the receiver is our own program. It keeps to the protocol, and leaves alone what was
+        // not published.
         let bytes = unsafe { grant.as_mut_slice() };
         let n = file.read(bytes)?;
         if n == 0 {
@@ -133,7 +133,7 @@ struct Receiver {
 impl Receiver {
     fn start(program: &Path, ring: &str) -> Result<Self> {
         let child = Command::new(program).arg(ring).stdout(Stdio::piped()).spawn();
-        // It runs, or it never will: either way its file can go.
+        // It runs already, or never will. Either way its file is no longer needed.
         fs::remove_file(program)?;
         Ok(Self { child: child? })
     }
@@ -152,7 +152,7 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        // After `finish` there is nothing left to end.
+        // After `finish` it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

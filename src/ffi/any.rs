@@ -1,4 +1,4 @@
-//! What any thread may ask of a ring.
+//! What any thread may do with a ring, and what either side may.
 
 use super::guard::{bytes, guard, guard_or, handle};
 use super::side::endpoint;
@@ -15,11 +15,11 @@ use std::ffi::{CStr, c_char};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
-/// Interrupts the current wait of both sides, in every process, or where a side is not waiting its
-/// next one: it ends with SPSC_INTERRUPTED, unless what it waits for is there. Each call interrupts
-/// each attached handle's waits once; calls that meet the same wait are one. It can't be lost in
-/// the moment between a caller's own check and its wait. A call with timeout_ns 0 does not wait,
-/// and neither is interrupted nor uses an interruption up.
+/// Interrupts the current wait of both sides, in every process. A side that is not waiting is
+/// interrupted in its next wait. The wait ends with SPSC_INTERRUPTED, unless what it waits for is
+/// there. Each call interrupts the waits of each attached handle once; calls that meet the same
+/// wait are one. A call can't be lost in the moment between a waiter's own check and its wait. A
+/// wait with timeout_ns 0 is not interrupted, and does not use an interruption up.
 ///
 /// Thread: any. Blocks: no. Async-signal-safe.
 #[unsafe(no_mangle)]
@@ -31,13 +31,13 @@ pub unsafe extern "C" fn spsc_wakeup_all(ring: *mut spsc_ring) -> spsc_status {
     })
 }
 
-/// Waits as spsc_wait_for_space or spsc_wait_for_data does, with more patience.
+/// Waits as spsc_wait_for_space or spsc_wait_for_data does, but can outlive a peer.
 ///
 /// side: SPSC_PRODUCER waits for need free bytes, SPSC_CONSUMER for need bytes of data.
-/// flags: SPSC_WAIT_NEXT_PEER and SPSC_WAIT_FRESH, or'ed; with 0 there is no difference.
+/// flags: SPSC_WAIT_NEXT_PEER and SPSC_WAIT_FRESH, or'ed. With 0 there is no difference.
 ///
-/// For a server that outlives its clients: spsc_wait_for_data returns SPSC_CLOSED at once when the
-/// producer is gone, so that a loop around it would turn without end. This sleeps until the next
+/// For a server that outlives its clients. When the producer is gone, spsc_wait_for_data returns
+/// SPSC_CLOSED at once, and a loop around it would burn a CPU. This function sleeps until the next
 /// producer has published, or until the time runs out.
 ///
 /// Outcomes and errors as spsc_claim and spsc_peek; SPSC_ERR_INVALID_ARGUMENT for another side or
@@ -75,10 +75,10 @@ pub unsafe extern "C" fn spsc_wait(
     })
 }
 
-/// Gives the named roles of this handle up, and wakes the other side, as spsc_close does; but the
+/// Gives up the named roles of this handle and wakes the other side, as spsc_close does. But the
 /// handle stays open and its memory mapped. So one of two threads that share a handle can end its
 /// stream while the other goes on. What was claimed and not published is gone. The next claim or
-/// peek takes the role anew. A role that the handle does not hold is left alone.
+/// peek takes the role again. A role that the handle does not hold is left alone.
 ///
 /// sides: as for spsc_interrupt.
 ///
@@ -91,16 +91,17 @@ pub unsafe extern "C" fn spsc_leave(ring: *mut spsc_ring, sides: u32) -> spsc_st
         // SAFETY: the caller is the one thread of each side that it names.
         on_sides(
             sides,
-            || unsafe { (*handle.endpoint::<Tx>()).detach() },
-            || unsafe { (*handle.endpoint::<Rx>()).detach() },
+            || unsafe { handle.leave_producer() },
+            || unsafe { handle.leave_consumer() },
         )
     })
 }
 
-/// Interrupts the current wait of the named sides of this handle, or where a side is not waiting
-/// its next one: it ends with SPSC_INTERRUPTED, unless what it waits for is there. Once: interrupts
-/// that no wait has answered yet are one. Neither the other process nor another handle notices.
-/// Like spsc_wakeup_all it can't be lost, and a call with timeout_ns 0 does not use it up.
+/// Interrupts the current wait of the named sides of this handle, once. A side that is not waiting
+/// is interrupted in its next wait. The wait ends with SPSC_INTERRUPTED, unless what it waits for is
+/// there. Interrupts that no wait has answered yet are one. Neither the other process nor another
+/// handle notices. Like spsc_wakeup_all it can't be lost, and a wait with timeout_ns 0 does not use
+/// it up.
 ///
 /// sides: SPSC_PRODUCER, SPSC_CONSUMER, or both or'ed; anything else gives
 /// SPSC_ERR_INVALID_ARGUMENT.
@@ -115,7 +116,7 @@ pub unsafe extern "C" fn spsc_interrupt(ring: *mut spsc_ring, sides: u32) -> sps
     })
 }
 
-/// Takes back an interrupt of the named sides of this handle that no wait has answered: for a
+/// Takes back interrupts of the named sides of this handle that no wait has answered yet: for a
 /// cancellation that came too late.
 ///
 /// sides: as for spsc_interrupt.
@@ -190,8 +191,8 @@ pub unsafe extern "C" fn spsc_debug_dump(
     guard(|| {
         // SAFETY: a caller passes NULL or what the types say.
         let (handle, prefix) = unsafe { (handle(ring)?, bytes(prefix)?) };
-        // On the stack, as memory may be what is short; a long prefix is cut. One write, so that
-        // the lines of several processes don't mix. A closed stream is no error of the ring's.
+        // On the stack, as there may be no memory. A long prefix is cut. One write, so that the
+        // lines of several processes don't mix. A closed stream is not the ring's error.
         let mut line = std::io::Cursor::new([0; 1024]);
         let _ = line.write_all(&prefix[..prefix.len().min(512)]);
         let _ = writeln!(line, "{}", Dump(handle.stats()));
@@ -233,8 +234,8 @@ pub extern "C" fn spsc_status_string(status: i32) -> *const c_char {
     text.as_ptr()
 }
 
-/// The library's version, MAJOR<<16 | MINOR<<8 | PATCH: SPSC_VERSION_NUMBER of the header that
-/// belongs to it.
+/// The library's version, MAJOR<<16 | MINOR<<8 | PATCH. It equals SPSC_VERSION_NUMBER of the header
+/// that came with it.
 ///
 /// Thread: any. Blocks: no.
 #[unsafe(no_mangle)]

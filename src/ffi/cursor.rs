@@ -13,8 +13,8 @@ use std::ptr;
 /// side: SPSC_PRODUCER or SPSC_CONSUMER.
 ///
 /// The cursor lives as long as the handle. Only the one thread that uses this side of the handle may
-/// touch it. It takes no role: the first claim or peek finds no room in it, and so calls the
-/// function, which does.
+/// touch it. This function takes no role. The first claim or peek finds no room in the cursor and so
+/// calls the function, which takes the role.
 ///
 /// Thread: any. Blocks: no.
 #[unsafe(no_mangle)]
@@ -30,8 +30,8 @@ pub unsafe extern "C" fn spsc_cursor_of(ring: *mut spsc_ring, side: u32) -> *mut
     })
 }
 
-/// Wakes the other side, if it sleeps and what it waits for is there: after a counter was advanced
-/// by hand, and *other_parked | fenced was not 0.
+/// Wakes the other side, if it sleeps and what it waits for is there. To be called after the counter
+/// was advanced by hand, if *other_parked | fenced is not 0.
 ///
 /// side: the side that advanced, SPSC_PRODUCER or SPSC_CONSUMER; anything else gives
 /// SPSC_ERR_INVALID_ARGUMENT.

@@ -17,7 +17,8 @@ pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> spsc_status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => spsc_status::SPSC_OK,
         Ok(Err(error)) => {
-            // 0 where it did not come from there: a call that failed on the way may have left one.
+            // 0 if the error did not come from there: a call that failed on the way may have left
+            // its own number.
             sys::set_errno(error.os_error().unwrap_or(0));
             error.status().into()
         }
@@ -38,7 +39,7 @@ pub(super) fn guard_or<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     })
 }
 
-/// A panic's payload is not dropped: its destructor could panic again.
+/// Leaks a panic's payload: its destructor could panic again.
 #[cold]
 fn forget(payload: Box<dyn std::any::Any + Send>) {
     std::mem::forget(payload);
@@ -60,7 +61,7 @@ pub(super) unsafe fn handle<'a>(ring: *const spsc_ring) -> Result<&'a Handle> {
 /// `out` is NULL, or valid for writing a `T` for `'a`.
 #[inline(always)]
 pub(super) unsafe fn place<'a, T>(out: *mut T) -> Result<&'a mut std::mem::MaybeUninit<T>> {
-    // SAFETY: the caller's promise; what stands there already is never read.
+    // SAFETY: the caller's promise. What is there already is never read.
     unsafe { out.cast::<std::mem::MaybeUninit<T>>().as_mut() }
         .ok_or_else(|| Status::InvalidArgument.into())
 }

@@ -13,7 +13,7 @@ use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 
-/// What `spsc_fd` says of no ring.
+/// What `spsc_fd` returns for no ring.
 const NO_DESCRIPTOR: c_int = -1;
 
 const DEFAULTS: spsc_options = spsc_options {
@@ -52,8 +52,7 @@ fn hand_out(out: &mut MaybeUninit<*mut spsc_ring>, handle: Box<Handle>) {
 /// Fills *options with the defaults: mode 0600, no flags, SPSC_SPIN_ADAPTIVE. SPSC_OPTIONS_INIT
 /// is the same as an initialiser.
 ///
-/// struct_size: sizeof(spsc_options), which is noted in the struct. Not a byte beyond it is
-/// written.
+/// struct_size: sizeof(spsc_options). It is stored in the struct. No byte beyond it is written.
 ///
 /// Errors: SPSC_ERR_INVALID_ARGUMENT.
 ///
@@ -75,9 +74,9 @@ pub unsafe extern "C" fn spsc_options_init(
 /// min_capacity: bytes; rounded up to a power of two that is at least a page.
 /// out_ring: the new handle, to be closed with spsc_close.
 ///
-/// The memory is reserved here and now, so that no later access can find it gone. The name appears
-/// when the ring is complete. It stays until spsc_unlink; the memory goes with the last process
-/// that has the ring open.
+/// All memory is reserved before this returns, so that no later access fails for lack of it. The
+/// name appears when the ring is complete, and stays until spsc_unlink. The memory goes with the
+/// last process that has the ring open.
 ///
 /// Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_INVALID_NAME, SPSC_ERR_ALREADY_EXISTS,
 /// SPSC_ERR_PERMISSION, SPSC_ERR_NO_SPACE, SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
@@ -96,8 +95,8 @@ pub unsafe extern "C" fn spsc_create(
 
 /// As spsc_create, with options.
 ///
-/// options: SPSC_OPTIONS_INIT or filled by spsc_options_init, then changed at will. Unknown flags, or a mode beyond
-/// 0777, give SPSC_ERR_INVALID_ARGUMENT.
+/// options: filled by SPSC_OPTIONS_INIT or spsc_options_init, then changed. Unknown flags, a mode
+/// beyond 0777, and one that gives reading without writing are SPSC_ERR_INVALID_ARGUMENT.
 ///
 /// Thread: any. Blocks: no.
 #[must_use]
@@ -138,11 +137,11 @@ pub unsafe extern "C" fn spsc_connect(
     })
 }
 
-/// As spsc_connect, but waits for the name to appear and be ready, up to timeout_ns nanoseconds
-/// (SPSC_WAIT_FOREVER: without limit). With 0 it is spsc_connect; else SPSC_TIMEOUT stands for
-/// SPSC_ERR_NOT_FOUND and SPSC_ERR_NOT_READY.
+/// As spsc_connect, but waits up to timeout_ns nanoseconds (SPSC_WAIT_FOREVER: without limit) for
+/// the ring to appear and be ready. If it does not, the status is SPSC_TIMEOUT, in place of
+/// SPSC_ERR_NOT_FOUND and SPSC_ERR_NOT_READY. With 0 it is spsc_connect.
 ///
-/// Thread: any. Blocks: yes; spsc_wakeup_all does not reach it.
+/// Thread: any. Blocks: up to timeout_ns; spsc_wakeup_all does not end it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_connect_timeout(
@@ -159,8 +158,8 @@ pub unsafe extern "C" fn spsc_connect_timeout(
 }
 
 /// Makes a ring without a name and opens it. Its memory is a memfd that is sealed against
-/// shrinking, growing and further seals: no other process can cut it short under a mapping. Pass
-/// spsc_fd to the other process, by fork or over a Unix socket, for spsc_connect_fd.
+/// shrinking, growing and further seals: no process can cut it short under a mapping. Pass the
+/// descriptor, spsc_fd, to the other process for spsc_connect_fd: by fork or over a Unix socket.
 ///
 /// Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
 ///
@@ -177,9 +176,8 @@ pub unsafe extern "C" fn spsc_create_anonymous(
 
 /// As spsc_create_anonymous, with options.
 ///
-/// options: as for spsc_create_with. There is no name whose mode could be chosen, and nothing to
-/// replace: another mode than the default, or SPSC_REPLACE_STALE, gives
-/// SPSC_ERR_INVALID_ARGUMENT.
+/// options: as for spsc_create_with. There is no name to have a mode or to be replaced: a mode other
+/// than the default, or SPSC_REPLACE_STALE, gives SPSC_ERR_INVALID_ARGUMENT.
 ///
 /// Thread: any. Blocks: no.
 #[must_use]
@@ -200,8 +198,8 @@ pub unsafe extern "C" fn spsc_create_anonymous_with(
     })
 }
 
-/// Opens the anonymous ring behind a descriptor. The descriptor is duplicated; the caller keeps
-/// its own. An object that is not sealed, as that of a named ring, gives SPSC_ERR_NOT_A_RING.
+/// Opens the anonymous ring behind a descriptor. The descriptor is duplicated, and the caller keeps
+/// its own. An object that is not sealed, such as a named ring's, gives SPSC_ERR_NOT_A_RING.
 ///
 /// Errors: as spsc_connect; SPSC_ERR_INVALID_ARGUMENT if fd is no open descriptor.
 ///
@@ -217,8 +215,8 @@ pub unsafe extern "C" fn spsc_connect_fd(fd: c_int, out_ring: *mut *mut spsc_rin
     })
 }
 
-/// The descriptor of the ring's memory, to hand to another process. It stays the handle's own, and
-/// is closed on exec. -1 if ring is NULL.
+/// The descriptor of the ring's memory, to hand to another process. It stays the handle's own: do
+/// not close it. It is closed on exec. -1 if ring is NULL.
 ///
 /// Thread: any. Blocks: no.
 #[unsafe(no_mangle)]
@@ -242,14 +240,14 @@ pub unsafe extern "C" fn spsc_unlink(name: *const c_char) -> spsc_status {
 }
 
 /// Closes a handle: gives up its roles, wakes the other side, and unmaps the memory. Pointers from
-/// claims and peeks are invalid from here on. NULL does nothing.
+/// claims and peeks are invalid afterwards. NULL does nothing.
 ///
 /// The other side reads all that was published and then gets SPSC_CLOSED. What was published and
-/// not released is kept for the next consumer; what was claimed and not published is gone. A
-/// handle that never had a role ends nobody's stream: a producer that may have nothing to send
+/// not released is kept for the next consumer. What was claimed and not published is gone. A
+/// handle that never had a role ends nobody's stream. So a producer that may have nothing to send
 /// takes the role first, by spsc_wait_for_space(ring, 1, 0).
 ///
-/// Thread: any, but no other may be in a call on the same handle, or begin one. Blocks: no.
+/// Thread: any, but no other thread may be in a call on the same handle, or begin one. Blocks: no.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spsc_close(ring: *mut spsc_ring) {
     guard_or((), || {

@@ -8,16 +8,17 @@ use std::ffi::c_void;
 /// Waits until want bytes are free, and claims them: contiguous, wherever they lie, and the
 /// caller's to write until they are published. A new claim replaces the old one.
 ///
-/// want: bytes, at most the capacity; 0 succeeds at once with a valid pointer.
-/// timeout_ns: nanoseconds for the whole call; 0 does not wait, SPSC_WAIT_FOREVER has no limit.
-/// out_data: valid until the bytes are published, the next claim, or spsc_close.
+/// want: bytes, at most the capacity. 0 succeeds at once with a valid pointer.
+/// timeout_ns: nanoseconds for the whole call. 0 does not wait; SPSC_WAIT_FOREVER has no limit.
+/// out_data: valid until the bytes are published, the next claim, spsc_leave or spsc_close.
 ///
-/// The first claim of more than 0 bytes makes this handle the ring's producer, until it is closed.
+/// The first claim of more than 0 bytes makes this handle the ring's producer, until spsc_leave or
+/// spsc_close. After non-temporal stores, issue a store fence before you publish.
 ///
-/// Outcomes where it would have to wait: SPSC_TIMEOUT, SPSC_INTERRUPTED, SPSC_CLOSED,
+/// Outcomes, if it would have to wait: SPSC_TIMEOUT, SPSC_INTERRUPTED, SPSC_CLOSED,
 /// SPSC_PEER_DEAD. Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_TOO_LARGE, SPSC_ERR_ROLE_TAKEN,
 /// SPSC_ERR_CORRUPT, SPSC_ERR_NOT_READY, SPSC_ERR_PERMISSION, SPSC_ERR_NO_MEMORY,
-/// SPSC_ERR_SYSTEM. The earlier claim stands then.
+/// SPSC_ERR_SYSTEM. With any of these the earlier claim still stands.
 ///
 /// Thread: producer. Blocks: up to timeout_ns.
 #[must_use]
@@ -32,8 +33,8 @@ pub unsafe extern "C" fn spsc_claim(
     unsafe { side::reserve::<Tx>(ring, want, timeout_ns, out_data) }
 }
 
-/// Waits until min bytes are free, and claims all that are: the way to amortise a call over many
-/// messages. As spsc_claim otherwise; min 0 takes what there is, be it nothing.
+/// Waits until min bytes are free, and claims all that are free: one call for many messages. With
+/// min = 0 it never waits, and may claim 0 bytes. Otherwise as spsc_claim.
 ///
 /// out_len: bytes claimed, at least min.
 ///
@@ -52,11 +53,11 @@ pub unsafe extern "C" fn spsc_claim_some(
 }
 
 /// Makes the first n claimed bytes visible to the consumer, and wakes it if it sleeps. n may be
-/// less than was claimed; the rest stays claimed, so that several publishes may share one claim.
+/// less than was claimed. The rest stays claimed, so that several publishes may share one claim.
 /// 0 does nothing and succeeds.
 ///
-/// Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if n is more than is claimed: nothing is
-/// published then.
+/// Errors: SPSC_ERR_INVALID_ARGUMENT; SPSC_ERR_MISUSE if n is more than is claimed. Then nothing is
+/// published.
 ///
 /// Thread: producer. Blocks: no.
 #[unsafe(no_mangle)]

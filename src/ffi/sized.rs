@@ -1,11 +1,11 @@
-//! Structs that grow: the caller says how many bytes of one it knows. The same rules hold for
-//! each, as for the kernel's `openat2` and `clone3`: nothing beyond the caller's size is touched,
-//! what the caller does not know has its default, and what the library does not know is zero.
+//! Structs that grow: the caller says how many bytes of one it knows. The rules are those of the
+//! kernel's `openat2` and `clone3`. Nothing beyond the caller's size is touched. What the caller does
+//! not know has its default. What the library does not know is zero.
 
 use crate::status::{Result, Status};
 use std::mem::MaybeUninit;
 
-/// No version of any struct is larger: a size beyond it is a mistake.
+/// No struct will ever be larger. A size beyond it is a mistake.
 const LARGEST: usize = 4096;
 
 /// A struct that C callers allocate, and that may get members at its end.
@@ -22,7 +22,7 @@ fn check<T: Growing>(size: usize) -> Result<()> {
     if (T::FIRST..=LARGEST).contains(&size) { Ok(()) } else { Err(Status::InvalidArgument.into()) }
 }
 
-/// The struct at `from`, of which the caller knows `size` bytes; the rest is as in `defaults`.
+/// The struct at `from`, of which the caller knows `size` bytes. The rest is as in `defaults`.
 ///
 /// # Safety
 /// `from` is NULL, or valid for reading `size` bytes.
@@ -43,7 +43,7 @@ pub(super) unsafe fn read<T: Growing>(from: *const T, size: usize, defaults: T) 
     Ok(value)
 }
 
-/// Writes what the caller knows of `value` to `to`, and zeros for what only the caller knows.
+/// Writes to `to` what the caller knows of `value`, and zeros where only the caller knows a member.
 ///
 /// # Safety
 /// `to` is NULL, or valid for writing `size` bytes.

@@ -1,4 +1,4 @@
-//! What crosses the C boundary beside pointers and numbers.
+//! The types of the C interface.
 #![allow(non_camel_case_types, reason = "the names are those of the C interface")]
 
 use super::sized::Growing;
@@ -6,18 +6,18 @@ use crate::handle::{Handle, RoleState, RoleStats, Stats};
 use crate::status::Status;
 use static_assertions::const_assert_eq;
 
-/// An open ring, or one process's handle on it.
+/// An open ring, or more exactly one process's handle on it.
 ///
 /// Thread: at any time at most one producer and one consumer per ring, in any processes. Two
 /// threads may share one handle, one producing and one consuming, or use one handle each.
 ///
-/// Needs /dev/shm for named rings and /proc for all.
+/// Named rings need /dev/shm, and all rings need /proc.
 pub struct spsc_ring {
     _handle: Handle,
 }
 
-/// How a call ended. 0 is success; positive values are outcomes of a wait, in which nothing is
-/// wrong; negative values are errors. Numbers are append-only. Outputs are written only on
+/// How a call ended. 0 is success. Positive values are outcomes of a wait, in which nothing is
+/// wrong. Negative values are errors. Numbers are append-only. Outputs are written only on
 /// SPSC_OK. After a status other than SPSC_OK, errno holds the number of the error if it came from
 /// the operating system, and 0 if not.
 #[repr(i32)]
@@ -39,8 +39,8 @@ pub enum spsc_status {
     /// A NULL where none is allowed, a bad descriptor or option, or a capacity that can't be
     /// represented.
     SPSC_ERR_INVALID_ARGUMENT = -1,
-    /// A name that is empty, too long (over 255 bytes), "." or "..", or has a slash other than one
-    /// leading.
+    /// A name that is empty, longer than 255 bytes, "." or "..", or that has a slash other than one
+    /// at its start.
     SPSC_ERR_INVALID_NAME = -2,
     /// Create: the name is taken.
     SPSC_ERR_ALREADY_EXISTS = -3,
@@ -52,13 +52,13 @@ pub enum spsc_status {
     SPSC_ERR_NO_SPACE = -6,
     /// Out of memory, address space or file descriptors.
     SPSC_ERR_NO_MEMORY = -7,
-    /// Connect: the creator has not finished. First claim or peek: the ring was replaced under its
-    /// name since this handle connected; close the handle and connect again.
+    /// Connect: the creator has not finished. First claim or peek: another ring has replaced this
+    /// one under its name since this handle connected; close the handle and connect again.
     SPSC_ERR_NOT_READY = -8,
-    /// Connect: wrong magic, or sizes that don't fit the object, or a descriptor whose object is
-    /// not sealed.
+    /// Connect: a wrong magic, sizes that don't fit the object, or a descriptor whose object is not
+    /// sealed.
     SPSC_ERR_NOT_A_RING = -9,
-    /// Connect: another layout version, or a creator with another page size.
+    /// Connect: the ring has another layout version, or was made with another page size.
     SPSC_ERR_VERSION = -10,
     /// Another live handle is already the producer (or the consumer).
     SPSC_ERR_ROLE_TAKEN = -11,
@@ -104,16 +104,16 @@ impl From<Status> for spsc_status {
 /// A timeout_ns without limit.
 pub const SPSC_WAIT_FOREVER: u64 = u64::MAX;
 
-/// A spin_ns that leaves the time to the library: as long as recent waits suggest, at most 50 µs.
+/// A spin_ns that leaves the choice to the library: as long as recent waits suggest, at most 50 µs.
 pub const SPSC_SPIN_ADAPTIVE: u64 = u64::MAX;
 
 // The header's numbers have to stand here; they are those of the library.
 const_assert_eq!(SPSC_WAIT_FOREVER, crate::wait::FOREVER);
 const_assert_eq!(SPSC_SPIN_ADAPTIVE, crate::wait::spin::SPIN_ADAPTIVE);
 
-/// Flag of spsc_options: if a ring of the same name has no live producer, no live consumer, and no
-/// live creator, replace it. A ring in use is never replaced, nor an object that is no ring:
-/// SPSC_ERR_ALREADY_EXISTS.
+/// Flag of spsc_options: replace a ring of the same name, if it has no live producer, no live
+/// consumer, and no live creator. A ring in use is never replaced, nor an object that is no ring:
+/// that gives SPSC_ERR_ALREADY_EXISTS.
 pub const SPSC_REPLACE_STALE: u32 = 1;
 
 /// Flag of spsc_options: enter all pages into the creator's page tables at once, so that the first
@@ -126,13 +126,12 @@ pub const SPSC_PRODUCER: u32 = 1;
 /// The side that reads.
 pub const SPSC_CONSUMER: u32 = 2;
 
-/// Flag of spsc_wait: a peer that closed or died does not end the wait, as its successor may come;
-/// what the successor publishes or releases does. When the time runs out and there is no peer still,
-/// the status is SPSC_CLOSED or SPSC_PEER_DEAD, not SPSC_TIMEOUT. With timeout_ns 0 it changes
-/// nothing.
+/// Flag of spsc_wait: a peer that closed or died does not end the wait, as a new one may come. What
+/// the new peer publishes or releases does. If the time runs out and there still is no peer, the
+/// status is SPSC_CLOSED or SPSC_PEER_DEAD, not SPSC_TIMEOUT. With timeout_ns 0 it changes nothing.
 pub const SPSC_WAIT_NEXT_PEER: u32 = 1;
 
-/// Flag of spsc_wait: calls of spsc_wakeup_all and spsc_interrupt from before this call are
+/// Flag of spsc_wait: calls of spsc_wakeup_all and spsc_interrupt from before this one are
 /// forgotten, and do not end it.
 pub const SPSC_WAIT_FRESH: u32 = 2;
 
@@ -141,22 +140,22 @@ pub const SPSC_WAIT_FRESH: u32 = 2;
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct spsc_options {
-    /// The size of this struct in bytes, as the caller knows it: what a newer version adds has its
-    /// default, and what an older one does not know must be 0.
+    /// The size of this struct in bytes, as the caller knows it. Members that only the library knows
+    /// have their defaults. Members that only the caller knows must be 0.
     pub struct_size: usize,
     /// Permission bits of a named ring, less the process's umask. Default 0600. The owner must be
     /// left with reading and writing, or creating fails with SPSC_ERR_PERMISSION.
     ///
     /// Group and others may get both reading and writing, or neither. Whoever may read may hold a
-    /// lock on the object, and with it could keep everybody from a role or hide a death. So a mode
-    /// that lets somebody read who may not write gives SPSC_ERR_INVALID_ARGUMENT, and where the
-    /// umask takes writing away, reading goes too.
+    /// lock on the object. A reader could so keep everybody from a role, or hide a death. So a mode
+    /// that gives reading without writing is SPSC_ERR_INVALID_ARGUMENT, and where the umask takes
+    /// writing away, reading goes too.
     pub mode: u32,
     /// SPSC_REPLACE_STALE and SPSC_PREFAULT, or'ed. Default 0.
     pub flags: u32,
     /// The longest spin before a wait sleeps, in nanoseconds, on both sides of the ring: 0 for
-    /// none, at most 100 ms, or SPSC_SPIN_ADAPTIVE, the default. Whatever it is, a side that may
-    /// run on one CPU only does not spin, unless the other is known to run on another.
+    /// none, at most 100 ms, or SPSC_SPIN_ADAPTIVE, the default. A side that may run on one CPU only
+    /// never spins, unless the other side is known to run on another.
     pub spin_ns: u64,
 }
 
@@ -169,7 +168,7 @@ unsafe impl Growing for spsc_options {
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum spsc_role_state {
-    /// Nobody ever had.
+    /// Nobody has had it yet.
     SPSC_ROLE_NEVER = 0,
     /// A live handle.
     SPSC_ROLE_ATTACHED = 1,
@@ -192,9 +191,9 @@ pub struct spsc_role_stats {
     pub pid: u32,
     /// 1 if it sleeps or is about to, else 0.
     pub parked: u32,
-    /// Times that this handle went to sleep in this role.
+    /// How often this handle went to sleep in this role.
     pub parks: u64,
-    /// Times that this handle, in this role, woke the other side.
+    /// How often this handle, in this role, woke the other side.
     pub wakes: u64,
     /// Waits of this handle in this role that spsc_wakeup_all or spsc_interrupt ended.
     pub interruptions: u64,

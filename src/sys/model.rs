@@ -1,5 +1,5 @@
-//! The operating system, as far as the waiting protocol uses it, for loom: time stands still, so
-//! that nothing but a wake ends a sleep, and a lost one is a deadlock that loom reports.
+//! The operating system, as far as the waiting protocol uses it, for loom. Time stands still, so that
+//! only a wake ends a sleep, and a lost wake is a deadlock that loom reports.
 
 use crate::sync::{AtomicU32, Ordering, fence};
 use loom::sync::{Condvar, Mutex};
@@ -13,12 +13,12 @@ thread_local! {
     static SLEEPS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Which halves of the asymmetric barrier are there, so that a model can show that it needs both.
+/// Which halves of the asymmetric barrier exist, so that a model can show that it needs both.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Barriers {
     pub light: bool,
     pub heavy: bool,
-    /// Whether the waker may count on the light half: if not, it fences by itself.
+    /// Whether the waker may rely on the light half. If not, it fences by itself.
     pub registered: bool,
 }
 
@@ -36,8 +36,8 @@ pub(crate) fn sleeps() -> u64 {
     SLEEPS.get()
 }
 
-/// To be called at the start of every model, before it has threads: whoever made the queues
-/// would be ordered before all others otherwise, which the kernel does not promise.
+/// To be called at the start of every model, before it has threads. Otherwise, whoever made the queues
+/// would be ordered before all others, which the kernel does not promise.
 pub(crate) fn boot() {
     assert!(QUEUES.lock().is_ok_and(|queues| queues.is_empty()), "loom forgets them by itself");
 }
@@ -75,29 +75,51 @@ pub(crate) mod clock {
 }
 
 pub(crate) mod cpu {
-    /// One CPU for all: then nobody spins, and loom need not run every number of rounds.
+    /// One CPU for all: then nobody spins, and loom need not try every number of rounds.
     pub(crate) fn only() -> Option<u32> {
         Some(0)
     }
 
     pub(crate) fn prefetch(_address: *const u8) {}
+
+    pub(crate) fn zero_after(_value: u64) -> usize {
+        0
+    }
 }
 
 /// The kernel's queue for one word. A side has one thread, and so a word has one sleeper.
 #[derive(Default)]
 struct Queue {
-    sleeping: Mutex<bool>,
+    sleeper: Mutex<Sleeper>,
+    woken: Condvar,
+}
+
+/// Who sleeps on one word.
+#[derive(Default)]
+enum Sleeper {
+    #[default]
+    None,
+    /// On this word alone.
+    Here,
+    /// On several words.
+    There(Arc<Bell>),
+}
+
+/// Where the sleeper on several words sleeps.
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<bool>,
     woken: Condvar,
 }
 
 loom::lazy_static! {
-    // By the word's address. Apart from each other, as one lock would order what the kernel does
-    // not; and the map's own lock is not loom's, for the same reason.
+    // By the word's address. Each has its own lock, as a common one would order what the kernel does
+    // not. The map's lock is not loom's, for the same reason.
     static ref QUEUES: std::sync::Mutex<BTreeMap<usize, Arc<Queue>>> = Default::default();
 }
 
 pub(crate) mod futex {
-    use super::{Arc, AtomicU32, Ordering, PoisonError, QUEUES, Queue, SLEEPS};
+    use super::{Arc, AtomicU32, Bell, Ordering, PoisonError, QUEUES, Queue, SLEEPS, Sleeper};
     use std::ptr;
 
     fn queue(word: &AtomicU32) -> Arc<Queue> {
@@ -105,28 +127,71 @@ pub(crate) mod futex {
         Arc::clone(queues.entry(ptr::from_ref(word).addr()).or_default())
     }
 
-    /// Comparing the word and joining the queue is one step with respect to wakes. The load is
+    /// Joins the queue, if the word is what is expected: one step with respect to wakes. The load is
     /// no stronger than the kernel's: it sees what was stored before the last wake, no more.
+    fn joins(sleeper: &mut Sleeper, word: &AtomicU32, expected: u32, who: Sleeper) -> bool {
+        let joins = word.load(Ordering::Relaxed) == expected;
+        if joins {
+            assert!(matches!(sleeper, Sleeper::None), "a word has one sleeper");
+            *sleeper = who;
+        }
+        joins
+    }
+
     pub(crate) fn wait(word: &AtomicU32, expected: u32, _deadline: u64) {
         let queue = queue(word);
-        let mut sleeping = queue.sleeping.lock().expect("loom");
-        if word.load(Ordering::Relaxed) != expected {
+        let mut sleeper = queue.sleeper.lock().expect("loom");
+        if !joins(&mut sleeper, word, expected, Sleeper::Here) {
             return;
         }
-        assert!(!*sleeping, "a word has one sleeper");
         SLEEPS.set(SLEEPS.get() + 1);
-        *sleeping = true;
-        while *sleeping {
-            sleeping = queue.woken.wait(sleeping).expect("loom");
+        while matches!(*sleeper, Sleeper::Here) {
+            sleeper = queue.woken.wait(sleeper).expect("loom");
         }
     }
 
     pub(crate) fn wake(word: &AtomicU32) {
         let queue = queue(word);
-        let mut sleeping = queue.sleeping.lock().expect("loom");
-        if *sleeping {
-            *sleeping = false;
-            queue.woken.notify_one();
+        let mut sleeper = queue.sleeper.lock().expect("loom");
+        match std::mem::take(&mut *sleeper) {
+            Sleeper::None => {}
+            Sleeper::Here => queue.woken.notify_one(),
+            Sleeper::There(bell) => {
+                *bell.rung.lock().expect("loom") = true;
+                bell.woken.notify_one();
+            }
+        }
+    }
+
+    /// Several words, of which the kernel enqueues the sleeper one after the other.
+    pub(crate) struct Words<'a>(Vec<&'a AtomicU32>);
+
+    impl<'a> Words<'a> {
+        pub(crate) fn new() -> Self {
+            Self(Vec::new())
+        }
+
+        pub(crate) fn push(&mut self, word: &'a AtomicU32) {
+            self.0.push(word);
+        }
+
+        pub(crate) fn wait(&mut self, expected: u32, _deadline: u64, _soon: u64) {
+            let bell = Arc::new(Bell::default());
+            let queues: Vec<_> = self.0.iter().map(|word| queue(word)).collect();
+            let joined = |at: usize| {
+                let mut sleeper = queues[at].sleeper.lock().expect("loom");
+                joins(&mut sleeper, self.0[at], expected, Sleeper::There(Arc::clone(&bell)))
+            };
+            if (0..queues.len()).all(joined) {
+                SLEEPS.set(SLEEPS.get() + 1);
+                let mut rung = bell.rung.lock().expect("loom");
+                while !*rung {
+                    rung = bell.woken.wait(rung).expect("loom");
+                }
+            }
+            for queue in queues {
+                *queue.sleeper.lock().expect("loom") = Sleeper::None;
+            }
         }
     }
 }

@@ -53,21 +53,22 @@
 //! message that the other side releases. `wanted` needs no argument of its own: by the one above
 //! the waker sees both words of the announcement or the sleeper sees the counter.
 //!
-//! Where the kernel refuses either half, each side helps itself, with no handshake. A waker that is
+//! If the kernel refuses either half, each side helps itself, without a handshake. A waker that is
 //! not registered runs a real `fence(SeqCst)`, and the sleeper's own barrier (membarrier is a full
 //! barrier for its caller too) is the other half. A sleeper that can't issue membarrier runs a
-//! fence, which is enough against wakers that fence but not against light ones, and so sleeps for
+//! fence. That is enough against wakers that fence, but not against light ones, so it sleeps for
 //! a millisecond at most before it looks again.
 //!
 //! **role-state**. A side that closes stores `CLOSED` with Release after its last counter; the
 //! other loads it with Acquire and then looks at the counter *again*, so that the end of the stream
 //! never overtakes its last bytes. The closing side, like `wakeup_all`, then runs a full fence and
-//! wakes, whatever `wanted` says: rare events pay both halves themselves.
+//! wakes, whatever `wanted` says. These events are rare, and pay for both halves themselves.
 //!
 //! **interrupt**. `interrupt` sets a word of the handle with Release, runs a full fence, and wakes
 //! the side whatever it waits for. The sleeper looks at the word after its announcement, as it does
 //! at the counter: the fence and the heavy barrier are the two halves, as in *park*.
 
+pub(crate) mod any;
 pub(crate) mod pace;
 pub(crate) mod park;
 pub(crate) mod spin;
@@ -79,14 +80,15 @@ use crate::status::{Result, Status};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::sys::{barrier, clock, cpu, futex};
 use pace::Pace;
-use spin::{BRIEF, BRIEF_NS, Spinner};
+use spin::{BRIEF, BRIEF_NS, FAR, Spinner};
 use std::marker::PhantomData;
 
 /// A `timeout_ns` without limit.
 pub(crate) const FOREVER: u64 = u64::MAX;
 
-/// How often a waiter looks whether the other side is alive. Half of it and a scheduling delay
-/// are to spare in the 250 ms that are promised.
+/// How often a waiter looks whether the other side is alive. A death is to be noticed within 250 ms
+/// of the moment in which the kernel closes the process's descriptors, and with them drops the lock
+/// that this looks at.
 const LIVENESS_NS: u64 = 100_000_000;
 /// The longest sleep where the kernel gives no barrier.
 const UNSURE_SLEEP_NS: u64 = 1_000_000;
@@ -152,10 +154,10 @@ pub(crate) fn interrupt_all(control: &Control) {
     park::wake(&control.consumer_park);
 }
 
-/// What a wait does that others do not.
+/// How a wait differs from the usual one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Patience {
-    /// A peer that is gone does not end the wait: its successor may come.
+    /// A peer that is gone does not end the wait: the next one may come.
     pub next_peer: bool,
     /// Interrupts from before the wait do not end it.
     pub fresh: bool,
@@ -202,12 +204,16 @@ pub(crate) struct Waiter {
     seen_interrupts: u32,
     /// When to look next whether the other side is alive.
     next_liveness: u64,
+    /// When to look next at all items of which this side is the first, though one is ready.
+    next_round: u64,
     /// Whether it was dead at the last look.
     was_dead: bool,
     /// The only CPU that this side may run on, plus 1.
     only_cpu: Option<u32>,
     spinner: Spinner,
     pace: Pace,
+    /// Whether the last wait took so long that this one's looks may stand further apart.
+    apart: bool,
 }
 
 impl Waiter {
@@ -215,10 +221,12 @@ impl Waiter {
         Self {
             seen_interrupts: control.interrupts.load(Ordering::Relaxed),
             next_liveness: 0,
+            next_round: 0,
             was_dead: false,
             only_cpu: None,
             spinner: Spinner::new(spin_ns),
             pace: Pace::default(),
+            apart: false,
         }
     }
 
@@ -247,9 +255,8 @@ impl Waiter {
         peer != 0 && peer != cpu
     }
 
-    /// Looks for `need` bytes a number of times, before the clock or anything else is looked at:
-    /// most waits of a busy ring end here. True as soon as they are there. To be asked by a side
-    /// that has its role.
+    /// Looks for `need` bytes a number of times, before it looks at the clock or at anything else. True
+    /// as soon as they are there. Most waits of a busy ring end here. The side must have its role.
     #[inline(always)]
     pub(crate) fn spin<S: Side>(
         &mut self,
@@ -258,19 +265,16 @@ impl Waiter {
         need: u64,
         timeout_ns: u64,
     ) -> bool {
-        // A wait that is to be shorter than this may take begins with the clock.
+        // A wait with a shorter limit than this may take begins with the clock.
         if timeout_ns <= BRIEF_NS || !self.may_spin::<S>(control) {
             return false;
         }
         self.pace.begin(cursor.position, need);
-        for _ in 0..BRIEF {
-            S::await_data(cursor.here());
-            if cursor.sees::<S>(control, need) {
-                return true;
-            }
-            std::hint::spin_loop();
-        }
-        false
+        let apart = self.apart;
+        let scale = if apart { 2 } else { 1 };
+        let looks = cursor.watch::<S>(control, need, BRIEF / scale, apart);
+        self.apart = looks.is_none_or(|looks| looks * scale >= FAR);
+        looks.is_some()
     }
 
     /// Waits until the bytes are there. The cursor has just been looked at, and they were not.
@@ -286,7 +290,7 @@ impl Waiter {
         }
         let start = clock::now();
         let deadline = start.saturating_add(timeout_ns);
-        // Once it was dead, every wait asks again: the next peer must be seen at once.
+        // After a death every wait looks again, so that the next peer is seen at once.
         if self.was_dead && !wait.patience.next_peer && self.ended(wait, start)? {
             return Ok(());
         }
@@ -301,12 +305,12 @@ impl Waiter {
         done
     }
 
-    /// Looks until the bytes are there, which gives true, until there is another reason to return,
-    /// or for as long as the spinner allows.
+    /// Looks for as long as the spinner allows. True once the bytes are there, false if the time is up or
+    /// there is another reason to return.
     fn spin_for<S: Side>(&self, wait: &mut Wait<'_, S>, start: u64, deadline: u64) -> Result<bool> {
         let until = deadline.min(self.spinner.until(start));
         while clock::now() < until {
-            // With nobody on the other side, there is nothing to spin for.
+            // If nobody is on the other side, there is nothing to spin for.
             let disturbed = wait.monitor.is_interrupted()
                 || wait.unanswered(self.seen_interrupts).is_some()
                 || role::is_closed(wait.control, S::ROLE.other());
@@ -323,7 +327,7 @@ impl Waiter {
         Ok(false)
     }
 
-    /// Sleeps until the wait is over, one way or another.
+    /// Sleeps until the wait is over.
     fn sleep<S: Side>(&mut self, wait: &mut Wait<'_, S>, deadline: u64) -> Result<()> {
         let word = S::park(wait.control);
         loop {
@@ -332,7 +336,7 @@ impl Waiter {
             if self.is_over(wait, now)? {
                 return Ok(());
             }
-            // A deadline at the end of time is none: the clock never gets there.
+            // The clock never gets to the end of time: that is a wait without limit.
             if now >= deadline {
                 wait.patience.next_peer = false;
                 return if self.ended(wait, now)? { Ok(()) } else { Err(Status::Timeout.into()) };
@@ -355,7 +359,7 @@ impl Waiter {
     }
 
     /// Whether there is nothing left to wait for: true if the bytes are there, an error if they
-    /// can't come or somebody interrupts. What has arrived comes before every other reason.
+    /// can't come or somebody interrupts. Bytes that have arrived come before every other reason.
     fn is_over<S: Side>(&mut self, wait: &mut Wait<'_, S>, now: u64) -> Result<bool> {
         if wait.is_ready()? || self.ended(wait, now)? {
             return Ok(true);
@@ -370,7 +374,7 @@ impl Waiter {
         }
         match called {
             Some(calls) => self.seen_interrupts = calls,
-            // Taken back in this moment.
+            // It was taken back in this moment.
             None if !wait.monitor.answer() => return Ok(false),
             None => {}
         }
@@ -378,10 +382,11 @@ impl Waiter {
         Err(Status::Interrupted.into())
     }
 
-    /// Whether the other side is gone: an error if so, unless the bytes are there after all (true).
+    /// False if the other side is still there. If it is gone, an error, or true if the bytes are there
+    /// after all.
     fn ended<S: Side>(&mut self, wait: &mut Wait<'_, S>, now: u64) -> Result<bool> {
         let status = if role::is_closed(wait.control, S::ROLE.other()) {
-            // A closed peer can't die: the next look is for its successor.
+            // A closed peer can't die. The next look is at whoever comes after it.
             self.next_liveness = now + LIVENESS_NS;
             self.was_dead = false;
             Status::Closed
@@ -390,7 +395,7 @@ impl Waiter {
         } else {
             return Ok(false);
         };
-        // role-state: the last counter was stored before; see it.
+        // role-state: the last counter was stored before that, and must be seen.
         if wait.is_ready()? {
             return Ok(true);
         }
@@ -398,7 +403,7 @@ impl Waiter {
     }
 
     fn has_died<S: Side>(&mut self, wait: &Wait<'_, S>, now: u64) -> bool {
-        // Once it was dead, every wait asks again: the next peer must be seen at once.
+        // After a death every look asks again, so that the next peer is seen at once.
         if now >= self.next_liveness || self.was_dead {
             self.next_liveness = now + LIVENESS_NS;
             self.was_dead = role::has_died(wait.control, wait.locks, S::ROLE.other());

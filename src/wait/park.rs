@@ -13,14 +13,24 @@ pub(crate) fn announce(word: &ParkWord, wanted: u64) {
     word.parked.store(1, Ordering::Release);
 }
 
-/// Takes the announcement back. A waker has cleared the flag already; one that sets out just now
-/// finds nobody: a syscall, no harm.
+/// As [`announce`], by a sleeper that may have announced itself on this word already, for another
+/// amount: the nearer one stands.
+pub(crate) fn announce_nearer(word: &ParkWord, wanted: u64) {
+    let earlier = word.wanted.load(Ordering::Relaxed);
+    let is_announced = word.parked.load(Ordering::Relaxed) != 0;
+    if !is_announced || wanted.wrapping_sub(earlier).cast_signed() < 0 {
+        announce(word, wanted);
+    }
+}
+
+/// Takes the announcement back. A waker that has seen it makes a system call for nobody, which does no
+/// harm.
 pub(crate) fn withdraw(word: &ParkWord) {
     word.parked.store(0, Ordering::Relaxed);
 }
 
-/// The waker's half: to be asked after the counter's Release store. True if [`wake_if_waiting`]
-/// must follow: there may be a sleeper, or no telling without a fence (`fenced`).
+/// The waker's half, after the counter's Release store. True if [`wake_if_waiting`] must follow: there
+/// may be a sleeper, or only a fence can tell (`fenced`).
 #[inline(always)]
 pub(crate) fn needs_wakeup(word: &ParkWord, fenced: u32) -> bool {
     // park: pairs with the heavy barrier in `Waiter::sleep`.
@@ -28,10 +38,10 @@ pub(crate) fn needs_wakeup(word: &ParkWord, fenced: u32) -> bool {
     word.parked.load(Ordering::Relaxed) | fenced != 0
 }
 
-/// Wakes the sleeper on `word`, if there is one and the counter has got where it waits for.
+/// Wakes the sleeper on `word`, if there is one and the counter has reached what it waits for.
 pub(crate) fn wake_if_waiting(word: &ParkWord, counter: u64, fenced: u32, wakes: &Count) {
     if fenced != 0 {
-        // The waker's own full barrier, where the kernel's does not reach it.
+        // The waker's own full barrier, as the kernel's does not reach it.
         fence(Ordering::SeqCst);
         if word.parked.load(Ordering::Relaxed) == 0 {
             return;

@@ -5,14 +5,18 @@ pub(crate) const SPIN_ADAPTIVE: u64 = u64::MAX;
 
 /// The longest spin where the library chooses: about what a sleep and a wake-up cost.
 const ADAPTIVE_LIMIT_NS: u64 = 50_000;
-/// The shortest: so little is lost by it, and without it nothing would ever be learned.
+/// The shortest: it costs little, and without it nothing would ever be learned.
 const FLOOR_NS: u64 = 2_000;
-/// The longest that a number in the control block can ask for: who spins does not look whether
+/// The longest that a number in the control block can ask for: a side that spins does not look whether
 /// the other side is alive.
 const LIMIT_NS: u64 = 100_000_000;
-/// Looks, with a pause each, before the first look at the clock.
+/// Looks, some 25 ns apart, before the first look at the clock.
 pub(crate) const BRIEF: u32 = 128;
-/// What they and the pauses before them may take at most: some microseconds, and more only where
+/// So many looks, some 300 ns, tell a CPU that is far, or an answer that takes its time: the next
+/// wait looks half as often. Each look takes the data's cache line from its writer, and the further
+/// it has to go, the fewer looks are worth it.
+pub(crate) const FAR: u32 = 12;
+/// What they and the pauses before them may take at most. They take some microseconds, and more only if
 /// every look is a cache miss.
 pub(crate) const BRIEF_NS: u64 = 100_000;
 /// Looks between two looks at the clock.
@@ -46,7 +50,8 @@ impl Spinner {
         start.saturating_add(self.budget_ns)
     }
 
-    /// A wait took `ns`, sleep and wake-up and all, which take about the limit by themselves.
+    /// Learns from a wait that took `ns`. That includes the sleep and the wake-up, which take about the
+    /// limit by themselves.
     pub(crate) fn slept(&mut self, ns: u64) {
         if self.adaptive {
             self.budget_ns = if ns <= 2 * self.limit_ns {

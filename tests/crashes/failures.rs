@@ -1,5 +1,5 @@
-//! Each system call that the library makes is made to fail, one at a time, with each of several
-//! error numbers: the call ends with a status that tells it, or well; nothing crashes, nothing
+//! Each system call that the library makes is made to fail, one at a time, with each of several error
+//! numbers. The call succeeds, or ends with a status that tells of the failure. Nothing crashes, nothing
 //! leaks, and no object is left.
 
 use crate::Options;
@@ -14,7 +14,7 @@ const ERRORS: [i32; 5] = [libc::ENOMEM, libc::EMFILE, libc::EINTR, libc::EACCES,
 /// Calls in `walk`, at most.
 const CALLS: usize = 64;
 
-/// What the calls of one walk said.
+/// What the calls of one walk returned.
 struct Outcomes {
     calls: AtomicUsize,
     /// Status and `errno` of each call.
@@ -40,7 +40,7 @@ impl Outcomes {
     /// As `note`, for a call that opens a ring; no ring will do for the calls that follow.
     fn opened(&self, ring: Opened) -> Ring {
         self.note(ring.as_ref().err().copied().unwrap_or(SPSC_OK));
-        ring.unwrap_or(Ring::NONE)
+        ring.unwrap_or(Ring::none())
     }
 
     fn all(&self) -> impl Iterator<Item = (i32, i32)> {
@@ -101,7 +101,7 @@ pub fn run(_: &Options) {
     }
 }
 
-/// Has the system call after so many others fail. `None` if there are not as many; else whether
+/// Makes the system call after so many others fail. `None` if there are not as many. Otherwise whether
 /// the failure was reported.
 fn fail(calls: u32, error: i32) -> Option<bool> {
     let name = Name::unique();
@@ -137,7 +137,7 @@ fn fail(calls: u32, error: i32) -> Option<bool> {
 
     assert_eq!(tracee.run(), Stop::Checkpoint, "{what}: the walk ended early");
     let end = tracee.run();
-    // What the kernel refuses to take back stays.
+    // What the kernel refuses to take back is still there.
     let takes_back = matches!(number, libc::SYS_close | libc::SYS_munmap);
     if !takes_back {
         assert_eq!(end, Stop::End(0), "{what}: a leak (or a crash)");

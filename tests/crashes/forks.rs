@@ -1,5 +1,5 @@
-//! A process whose one thread forks without end, while another opens rings and takes roles: no
-//! child, whenever it was forked, keeps a role alive that its parent had.
+//! In a process, one thread forks without end, while another opens rings and takes roles. No child,
+//! whenever it was forked, keeps a role of its parent's alive.
 
 use crate::Options;
 use crate::process::{Child, Shared, await_that, nap};

@@ -1,8 +1,9 @@
 //! A process that writes anything anywhere in the shared memory, while a producer and a consumer
-//! go on making all the calls there are: each ends in time, with a status, and what it returns
-//! lies inside the mapping.
+//! go on making all the calls there are, by the functions and through the inline header: each ends
+//! in time, with a status, and what it returns lies inside the mapping.
 
 use crate::Options;
+use crate::inline::{WAYS, Way};
 use crate::process::{Child, Shared, nap};
 use crate::ring::*;
 use crate::rng::Rng;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 const CAPACITY: usize = 8192;
 /// Where the control block ends and the data begins.
 const PAGE: usize = 4096;
-/// Corruptions between two looks whether the victims go on.
+/// Corruptions between two checks that the victims go on.
 const VOLLEY: u64 = 64;
 /// How much later than its timeout a call may return. Machines are busy at times.
 const GRACE: Duration = Duration::from_secs(10);
@@ -47,6 +48,8 @@ const WORDS: [(usize, usize); 21] = [
 #[derive(Default)]
 struct Victim {
     calls: AtomicU64,
+    /// Calls of a handle that goes through the inline header, always or at times.
+    inline: AtomicU64,
     succeeded: AtomicU64,
     corrupt: AtomicU64,
 }
@@ -76,7 +79,7 @@ pub fn run(options: &Options) {
             corrupt(memory, &mut rng);
         }
         done += VOLLEY;
-        // No faster than the victims call, so that each corruption is met by a call.
+        // No faster than the victims call, so that each corruption meets a call.
         loop {
             for index in [0, 1] {
                 let calls = logs[index].calls.load(SeqCst);
@@ -89,8 +92,8 @@ pub fn run(options: &Options) {
             if progress[0].0 + progress[1].0 >= done {
                 break;
             }
-            // Both may be in a wait without limit, of whose interruption the attack has robbed
-            // them.
+            // Both may be in a wait without limit, and the attack may have overwritten what was to
+            // interrupt it.
             ring.wakeup_all();
             nap(Duration::from_micros(100));
         }
@@ -100,6 +103,7 @@ pub fn run(options: &Options) {
             [&log.calls, &log.succeeded, &log.corrupt].map(|count| count.load(SeqCst));
         println!("hostile: {calls} calls, of which {succeeded} succeeded and {corrupt} found out");
         assert!(succeeded > 0 && corrupt > 0, "not much of an attack");
+        assert!(log.inline.load(SeqCst) > calls / 10, "not much through the inline header");
     }
 }
 
@@ -114,8 +118,8 @@ fn map(fd: i32) -> *mut u8 {
     memory.cast()
 }
 
-/// One write: of a random byte anywhere, of a likely lie into a word that matters, or, that the
-/// victims get on and into trouble again, of the truth.
+/// One write: of a random byte anywhere, of a likely lie into a word that matters, or of the truth, so
+/// that the victims can go on, and into trouble again.
 fn corrupt(memory: *mut u8, rng: &mut Rng) {
     // SAFETY: the word is inside the mapping of `map`, at a multiple of its size.
     let read = |at: usize| unsafe { memory.add(at).cast::<u64>().read_volatile() };
@@ -164,15 +168,18 @@ fn corrupt(memory: *mut u8, rng: &mut Rng) {
 fn suffer(fd: i32, side: Side, log: &Victim, seed: u64) {
     let mut rng = Rng::new(seed);
     loop {
-        // What stands in the header decides whether this works.
+        // Whether this works depends on what the header says.
         let ring = Ring::connect_fd(fd);
         log.calls.fetch_add(1, SeqCst);
         let Ok(ring) = ring else { continue };
+        let way = rng.pick(&WAYS);
+        ring.go(way, rng.next());
         let mut base = ptr::null_mut();
         assert_eq!(ring.claim(0, 0, &mut base), SPSC_OK);
         while !rng.one_in(2000) {
             one_call(&ring, side, base, log, &mut rng);
             log.calls.fetch_add(1, SeqCst);
+            log.inline.fetch_add(u64::from(way != Way::Functions), SeqCst);
         }
     }
 }
@@ -201,7 +208,7 @@ fn one_call(ring: &Ring, side: Side, base: *mut u8, log: &Victim, rng: &mut Rng)
             assert!(stats.available <= CAPACITY as u64);
             SPSC_OK
         }
-        // As long as it takes: only to be interrupted, or told of the end.
+        // Without limit: only an interruption or the end of the stream ends it.
         _ => {
             ring.wakeup_all();
             match side {
@@ -235,7 +242,7 @@ fn one_call(ring: &Ring, side: Side, base: *mut u8, log: &Victim, rng: &mut Rng)
     let data = if to.is_null() { from } else { to.cast_const() };
     let offset = data.addr().wrapping_sub(base.addr());
     assert!(offset < CAPACITY, "a grant at {offset}");
-    // All of it is memory, or this is the end. What stands there is the attacker's.
+    // If any of it is not memory, this crashes. The contents are the attacker's.
     // SAFETY: `len` bytes are granted.
     unsafe {
         if side == Side::Producer {

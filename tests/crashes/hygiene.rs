@@ -1,5 +1,5 @@
-//! What is opened is closed, what is mapped is unmapped: as many descriptors, mappings, threads
-//! and objects after many cycles as before.
+//! What is opened is closed, and what is mapped is unmapped: after many cycles there are as many
+//! descriptors, mappings, threads and objects as before.
 
 use crate::Options;
 use crate::ring::*;
@@ -9,7 +9,7 @@ use std::fs;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Holdings {
     descriptors: usize,
-    /// Mappings of a ring's memory, and address space that only a reservation leaves.
+    /// Mappings of a ring's memory, and of address space as only a reservation makes them.
     mappings: usize,
     threads: usize,
 }

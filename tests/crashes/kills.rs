@@ -1,6 +1,8 @@
-//! Producer and consumer are killed at random instants and restarted, again and again.
+//! Producer and consumer are killed at random instants and restarted, again and again. Each new one
+//! goes through the functions, the inline header, or both mixed.
 
 use crate::Options;
+use crate::inline::WAYS;
 use crate::process::{Child, Shared, await_that, nap};
 use crate::ring::*;
 use crate::rng::Rng;
@@ -20,9 +22,9 @@ const PAUSING: u32 = 4;
 /// What one side writes down beside the ring. Messages are counted from the stream's beginning.
 #[derive(Default)]
 struct Log {
-    /// Messages handed over, or about to be: stored before the call.
+    /// Messages that are handed over, or are about to be: stored before the call.
     before: AtomicU64,
-    /// Messages handed over for certain: stored after the call.
+    /// Messages that are certainly handed over: stored after the call.
     after: AtomicU64,
     activity: AtomicU32,
     /// How often it found the other side dead.
@@ -54,7 +56,7 @@ impl Log {
         self.after.store(number, SeqCst);
     }
 
-    /// Whether the wait was met; if it was not, that must be for the other side's end.
+    /// Whether the wait succeeded. If it did not, the other side must have ended.
     fn met(&self, status: spsc_status) -> bool {
         match status {
             SPSC_OK => return true,
@@ -120,10 +122,11 @@ impl Campaign {
     fn produce(&self, rng: &mut Rng) {
         let log = &self.ledger.producer;
         let ring = Ring::connect(&self.name).unwrap();
+        ring.go(rng.pick(&WAYS), rng.next());
         let mut next = self.stream.number_at(ring.stats().published);
         log.check(next, Side::Producer);
         let mut data = std::ptr::null_mut();
-        // Takes the role even if it is to stop at once: what it never took, it could not close.
+        // Takes the role even if it is to stop at once: only a role that was taken can be closed.
         assert_eq!(ring.claim_some(0, 0, &mut data, &mut 0), SPSC_OK);
         while self.ledger.stop.load(SeqCst) == 0 {
             // Several messages share one claim.
@@ -136,7 +139,7 @@ impl Campaign {
             log.is(HOLDING);
             // SAFETY: `total` bytes are claimed.
             let mut claimed = unsafe { std::slice::from_raw_parts_mut(data, total) };
-            // Whatever is never published must not be seen.
+            // What is never published must never be seen.
             claimed.fill(0xdb);
             while next < end {
                 let (message, rest) = claimed.split_at_mut(self.stream.len(next));
@@ -153,6 +156,7 @@ impl Campaign {
     fn consume(&self, rng: &mut Rng) {
         let log = &self.ledger.consumer;
         let ring = Ring::connect(&self.name).unwrap();
+        ring.go(rng.pick(&WAYS), rng.next());
         let mut next = self.stream.number_at(ring.stats().released);
         log.check(next, Side::Consumer);
         loop {
@@ -188,7 +192,7 @@ impl Campaign {
     }
 }
 
-/// What the supervisor saw, to tell whether the campaign was one.
+/// What the supervisor saw, to tell whether the campaign tested anything.
 #[derive(Default)]
 struct Report {
     activities: [u64; ACTIVITIES.len()],
@@ -207,7 +211,7 @@ pub fn run(options: &Options) {
     }
 }
 
-/// Whoever takes the role of one that died asleep is not taken for a sleeper.
+/// A process that takes the role of one that died asleep is not taken for a sleeper.
 fn a_newcomer_is_awake() {
     let name = Name::unique();
     let ring = Ring::create(&name, 4096, &sleepy()).unwrap();

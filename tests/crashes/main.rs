@@ -11,8 +11,13 @@ mod failures;
 mod forks;
 mod hostile;
 mod hygiene;
+#[path = "../inline/mod.rs"]
+mod inline;
 mod kills;
+mod messages;
 mod process;
+#[cfg(target_arch = "x86_64")]
+mod replacing;
 mod ring;
 mod rng;
 mod spaces;
@@ -44,12 +49,15 @@ struct Part {
 
 const PARTS: &[Part] = &[
     Part { name: "kills", run: kills::run, privileged: false },
+    Part { name: "messages", run: messages::run, privileged: false },
     #[cfg(target_arch = "x86_64")]
     Part { name: "steps", run: steps::run, privileged: false },
     Part { name: "forks", run: forks::run, privileged: false },
     Part { name: "hostile", run: hostile::run, privileged: false },
     #[cfg(target_arch = "x86_64")]
     Part { name: "failures", run: failures::run, privileged: false },
+    #[cfg(target_arch = "x86_64")]
+    Part { name: "replacing", run: replacing::run, privileged: false },
     Part { name: "hygiene", run: hygiene::run, privileged: false },
     Part { name: "full-memory", run: spaces::full_memory, privileged: true },
     Part { name: "pid-namespaces", run: spaces::pid_namespaces, privileged: true },

@@ -1,4 +1,4 @@
-//! Forked processes, and memory that they share beside the ring.
+//! Forked processes, and memory that they share besides the ring.
 
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -94,7 +94,7 @@ impl Drop for Child {
     }
 }
 
-/// Waits for a condition, in small naps. Fails when that takes so long that it will never come.
+/// Waits for a condition, in small naps. Fails if it takes so long that it will never come.
 pub fn await_that(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
@@ -103,7 +103,7 @@ pub fn await_that(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Does nothing for a while, where that is the point.
+/// Does nothing for a while.
 pub fn nap(time: Duration) {
     std::thread::sleep(time);
 }

@@ -1,8 +1,12 @@
 //! The C functions, behind a type that closes what it opened. What is tested here is what a C
 //! program calls.
 
+use crate::inline::*;
 use spsc_shm::ffi::*;
+use std::cell::Cell;
 use std::ffi::{CString, c_void};
+#[cfg(target_arch = "x86_64")]
+use std::os::unix::fs::MetadataExt;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,10 +27,53 @@ impl Name {
         std::path::Path::new("/dev/shm").join(self.0.to_str().unwrap()).exists()
     }
 
+    /// The object that it stands for.
+    #[cfg(target_arch = "x86_64")]
+    pub fn inode(&self) -> Option<u64> {
+        let path = std::path::Path::new("/dev/shm").join(self.0.to_str().unwrap());
+        Some(std::fs::metadata(path).ok()?.ino())
+    }
+
+    /// Files that the library made to replace a ring of this name, or that anybody in this
+    /// process or in a child of it did.
+    #[cfg(target_arch = "x86_64")]
+    pub fn left_beside(&self) -> Vec<String> {
+        let lock = format!(".spsc-shm.lock.{}", self.0.to_str().unwrap());
+        let ours = |name: &String| {
+            *name == lock || {
+                let number =
+                    name.strip_prefix(".spsc-shm.").and_then(|rest| rest.split('.').next());
+                number.is_some_and(|number| {
+                    let stat = format!("/proc/{number}/stat");
+                    let stat = std::fs::read_to_string(stat).unwrap_or_default();
+                    let parent =
+                        stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+                    [number, parent.unwrap_or_default()].contains(&&*std::process::id().to_string())
+                })
+            }
+        };
+        names().filter(ours).collect()
+    }
+
+    /// Removes the second name that a dead process left.
+    #[cfg(target_arch = "x86_64")]
+    pub fn remove_temporary(pid: libc::pid_t) {
+        for name in names().filter(|name| name.starts_with(&format!(".spsc-shm.{pid}."))) {
+            std::fs::remove_file(std::path::Path::new("/dev/shm").join(name)).unwrap();
+        }
+    }
+
     pub fn unlink(&self) -> spsc_status {
         // SAFETY: a valid string.
         unsafe { spsc_unlink(self.0.as_ptr()) }
     }
+}
+
+/// What stands in the directory of the names.
+#[cfg(target_arch = "x86_64")]
+fn names() -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir("/dev/shm").expect("the directory is there");
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
 }
 
 impl Drop for Name {
@@ -35,15 +82,28 @@ impl Drop for Name {
     }
 }
 
-/// A handle, or none: every call on none gives `SPSC_ERR_INVALID_ARGUMENT`.
-pub struct Ring(*mut spsc_ring);
+/// A handle, or none: every call on none gives `SPSC_ERR_INVALID_ARGUMENT`. It goes through the
+/// functions, unless told otherwise.
+pub struct Ring(*mut spsc_ring, Cell<Manner>);
+
+/// How a handle's calls are made.
+#[derive(Clone, Copy)]
+struct Manner {
+    way: Way,
+    /// Tosses to come, where both ways are mixed.
+    tosses: u64,
+}
+
+impl Manner {
+    const FUNCTIONS: Self = Self { way: Way::Functions, tosses: 0 };
+}
 
 pub type Opened = Result<Ring, spsc_status>;
 
 fn opened(open: impl FnOnce(*mut *mut spsc_ring) -> spsc_status) -> Opened {
     let mut ring = ptr::null_mut();
     match open(&raw mut ring) {
-        SPSC_OK => Ok(Ring(ring)),
+        SPSC_OK => Ok(Ring(ring, Cell::new(Manner::FUNCTIONS))),
         status => {
             assert!(ring.is_null(), "an output was written in spite of {status:?}");
             Err(status)
@@ -69,7 +129,9 @@ pub fn options(change: impl FnOnce(&mut spsc_options)) -> spsc_options {
 
 impl Ring {
     #[cfg(target_arch = "x86_64")]
-    pub const NONE: Self = Self(ptr::null_mut());
+    pub fn none() -> Self {
+        Self(ptr::null_mut(), Cell::new(Manner::FUNCTIONS))
+    }
 
     pub fn create(name: &Name, capacity: usize, options: &spsc_options) -> Opened {
         // SAFETY: valid pointers; likewise below.
@@ -97,9 +159,21 @@ impl Ring {
         opened(|out| unsafe { spsc_connect_fd(fd, out) })
     }
 
+    /// Goes this way from now on. `tosses` are for one that mixes.
+    pub fn go(&self, way: Way, tosses: u64) {
+        self.1.set(Manner { way, tosses });
+    }
+
+    fn is_inline(&self) -> bool {
+        let Manner { way, tosses } = self.1.get();
+        self.go(way, tosses.rotate_right(1));
+        way.is_inline(tosses & 1 != 0)
+    }
+
     pub fn claim(&self, want: usize, timeout_ns: u64, data: &mut *mut u8) -> spsc_status {
+        let call = if self.is_inline() { inline_claim } else { spsc_claim };
         // SAFETY: the handle is open or NULL, and this program has one thread; likewise below.
-        unsafe { spsc_claim(self.0, want, timeout_ns, ptr::from_mut(data).cast::<*mut c_void>()) }
+        unsafe { call(self.0, want, timeout_ns, ptr::from_mut(data).cast::<*mut c_void>()) }
     }
 
     pub fn claim_some(
@@ -116,7 +190,8 @@ impl Ring {
 
     pub fn publish(&self, n: usize) -> spsc_status {
         // Not inlined: called as a C program calls it, so that its instructions can be counted.
-        let call: unsafe extern "C" fn(_, _) -> _ = std::hint::black_box(spsc_publish);
+        let call: unsafe extern "C" fn(_, _) -> _ =
+            std::hint::black_box(if self.is_inline() { inline_publish } else { spsc_publish });
         // SAFETY: as in `claim`.
         unsafe { call(self.0, n) }
     }
@@ -127,8 +202,9 @@ impl Ring {
     }
 
     pub fn peek(&self, want: usize, timeout_ns: u64, data: &mut *const u8) -> spsc_status {
+        let call = if self.is_inline() { inline_peek } else { spsc_peek };
         // SAFETY: as in `claim`.
-        unsafe { spsc_peek(self.0, want, timeout_ns, ptr::from_mut(data).cast::<*const c_void>()) }
+        unsafe { call(self.0, want, timeout_ns, ptr::from_mut(data).cast::<*const c_void>()) }
     }
 
     pub fn peek_some(
@@ -145,7 +221,8 @@ impl Ring {
 
     pub fn release(&self, n: usize) -> spsc_status {
         // Not inlined: called as a C program calls it, so that its instructions can be counted.
-        let call: unsafe extern "C" fn(_, _) -> _ = std::hint::black_box(spsc_release);
+        let call: unsafe extern "C" fn(_, _) -> _ =
+            std::hint::black_box(if self.is_inline() { inline_release } else { spsc_release });
         // SAFETY: as in `claim`.
         unsafe { call(self.0, n) }
     }
@@ -153,6 +230,31 @@ impl Ring {
     pub fn wait_for_data(&self, need: usize, timeout_ns: u64) -> spsc_status {
         // SAFETY: as in `claim`.
         unsafe { spsc_wait_for_data(self.0, need, timeout_ns) }
+    }
+
+    pub fn send(&self, tag: u32, message: &[u8], timeout_ns: u64) -> spsc_status {
+        // SAFETY: as in `claim`.
+        unsafe { spsc_send(self.0, tag, message.as_ptr().cast(), message.len(), timeout_ns) }
+    }
+
+    /// Calls `take` with the tag and the bytes of the next message.
+    pub fn receive(&self, timeout_ns: u64, take: impl FnOnce(u32, &[u8])) -> spsc_status {
+        let mut message = std::mem::MaybeUninit::uninit();
+        // SAFETY: as in `claim`; the message is written, and its bytes are there, where the status
+        // says so.
+        unsafe {
+            let status = spsc_receive(self.0, timeout_ns, message.as_mut_ptr());
+            if status == SPSC_OK {
+                let spsc_message { data, len, tag, .. } = message.assume_init();
+                take(tag, std::slice::from_raw_parts(data.cast(), len));
+            }
+            status
+        }
+    }
+
+    pub fn receive_done(&self) -> spsc_status {
+        // SAFETY: as in `claim`.
+        unsafe { spsc_receive_done(self.0) }
     }
 
     pub fn wakeup_all(&self) -> spsc_status {
@@ -173,6 +275,11 @@ impl Ring {
     pub fn fd(&self) -> i32 {
         // SAFETY: as in `claim`.
         unsafe { spsc_fd(self.0) }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub fn inode(&self) -> u64 {
+        std::fs::metadata(format!("/proc/self/fd/{}", self.fd())).unwrap().ino()
     }
 
     pub fn try_stats(&self) -> Result<spsc_stats_t, spsc_status> {

@@ -1,4 +1,4 @@
-//! Random numbers that a seed brings back.
+//! Random numbers that can be repeated from a seed.
 
 /// SplitMix64.
 pub struct Rng(u64);

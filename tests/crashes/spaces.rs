@@ -1,5 +1,5 @@
-//! A shared-memory file system that is full, and process numbers that mean nothing to the other
-//! side: in namespaces of our own.
+//! A full shared-memory file system, and process numbers that mean nothing to the other side: in
+//! namespaces of our own.
 
 use crate::Options;
 use crate::process::{Child, Shared, await_that};
@@ -9,7 +9,7 @@ use spsc_shm::ffi::SPSC_WAIT_FOREVER;
 use std::fs;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
 
-/// Moves this process into new namespaces; as anybody but root, in a user namespace too.
+/// Moves this process into new namespaces: without root, into a user namespace as well.
 fn unshare(kinds: libc::c_int) {
     // SAFETY: takes no pointers; this process has one thread.
     let (user, extra) =
@@ -32,8 +32,8 @@ fn free() -> u64 {
     }
 }
 
-/// Where the file system can't hold a ring, none is made, and nothing is left of the attempt;
-/// filling the rest of it hurts no ring that was made before.
+/// If the file system can't hold a ring, none is made, and nothing is left of the attempt. Filling the
+/// rest of the file system hurts no ring that was made before.
 pub fn full_memory(_: &Options) {
     Child::fork(|| {
         unshare(libc::CLONE_NEWNS);
@@ -130,7 +130,7 @@ pub fn pid_namespaces(_: &Options) {
             for number in first..first + 1000 {
                 send(&ring, stream, number);
             }
-            // Stays, and holds the role.
+            // Goes on, and holds the role.
             loop {
                 // SAFETY: takes no pointers.
                 unsafe { libc::pause() };

@@ -1,8 +1,9 @@
-//! The one who publishes, or releases, is killed after each single instruction of that function,
+//! A process that publishes, or releases, is killed after each single instruction of that function,
 //! while the other side sleeps or polls. Whatever the instant, either nothing was handed over or
-//! all of it, and the other side gets it without help; and whoever takes the role over goes on.
+//! all of it. The other side gets it without help, and whoever takes the role over goes on.
 
 use crate::Options;
+use crate::inline::{Way, inline_publish, inline_release};
 use crate::process::{Child, Shared, await_that};
 use crate::ring::*;
 use crate::stream::Stream;
@@ -23,6 +24,7 @@ enum Stepped {
 
 struct Scenario {
     stepped: Stepped,
+    way: Way,
     peer_sleeps: bool,
     name: Name,
     ring: Ring,
@@ -32,16 +34,17 @@ struct Scenario {
 }
 
 pub fn run(options: &Options) {
-    // Every instruction in the build that is shipped; some, where the functions are much longer.
+    // Every instruction in the build that is shipped, and some in a build with longer functions.
     let stride = options.get("stride", if cfg!(debug_assertions) { 17 } else { 1 });
     for stepped in [Stepped::Publish, Stepped::Release] {
-        for peer_sleeps in [true, false] {
-            let name = Name::unique();
-            let ring = Ring::create(&name, CAPACITY as usize, &sleepy()).unwrap();
-            let stream = Stream::uniform(MESSAGE as usize);
-            let scenario =
-                Scenario { stepped, peer_sleeps, name, ring, stream, looks: Shared::new() };
-            scenario.run(stride);
+        for way in [Way::Functions, Way::Inline] {
+            for peer_sleeps in [true, false] {
+                let name = Name::unique();
+                let ring = Ring::create(&name, CAPACITY as usize, &sleepy()).unwrap();
+                let stream = Stream::uniform(MESSAGE as usize);
+                let looks = Shared::new();
+                Scenario { stepped, way, peer_sleeps, name, ring, stream, looks }.run(stride);
+            }
         }
     }
 }
@@ -62,9 +65,10 @@ impl Scenario {
         }
         assert!(handed_over > 0, "the counter's store was never passed");
         println!(
-            "steps: {:?}, the peer {}: killed at {} instants up to instruction {instructions}, \
+            "steps: {:?}, {:?}, the peer {}: killed at {} instants up to instruction {instructions}, \
              {handed_over} of them after the hand-over, seen at most {} ms later",
             self.stepped,
+            self.way,
             if self.peer_sleeps { "sleeps" } else { "polls" },
             instructions / stride,
             longest.as_millis(),
@@ -172,8 +176,8 @@ impl Scenario {
         });
     }
 
-    /// Kills one that hands a message over, after so many instructions. `None` if that is as many
-    /// as there are; else, if the message was handed over, how long the peer took to see it.
+    /// Kills a process that hands a message over, after so many instructions. `None` if there are no more
+    /// than that. Otherwise, if the message was handed over, how long the peer took to see it.
     fn trial(&self, peer: &mut Child, instructions: u64) -> Option<Option<Duration>> {
         self.await_answer(peer);
         let before = self.position();
@@ -183,6 +187,7 @@ impl Scenario {
                 Stepped::Publish => self.claim(&ring, SPSC_WAIT_FOREVER),
                 Stepped::Release => self.peek(&ring, SPSC_WAIT_FOREVER),
             });
+            ring.go(self.way, 0);
             checkpoint();
             let status = match self.stepped {
                 Stepped::Publish => ring.publish(MESSAGE as usize),
@@ -192,9 +197,11 @@ impl Scenario {
             checkpoint();
         });
         self.await_wait(peer);
-        let entry = match self.stepped {
-            Stepped::Publish => spsc_publish as *const () as u64,
-            Stepped::Release => spsc_release as *const () as u64,
+        let entry = match (self.stepped, self.way) {
+            (Stepped::Publish, Way::Functions) => spsc_publish as *const () as u64,
+            (Stepped::Release, Way::Functions) => spsc_release as *const () as u64,
+            (Stepped::Publish, _) => inline_publish as *const () as u64,
+            (Stepped::Release, _) => inline_release as *const () as u64,
         };
         while tracee.registers().rip != entry {
             tracee.step();

@@ -1,5 +1,5 @@
-//! A stream of numbered messages in which every position says what must stand there: whoever takes
-//! a role over finds from the ring's counter alone which message comes next.
+//! A stream of numbered messages. The position alone says which bytes must be there. So whoever takes
+//! a role over can tell from the ring's counter which message comes next.
 //!
 //! A message is its number, its length, a checksum over both and the body, and a body that is
 //! different for each number.
@@ -20,6 +20,16 @@ impl Stream {
         let mut rng = Rng::new(seed);
         let spread = (longest - HEADER + 1) as u64;
         Self::from_lengths((0..61).map(|_| HEADER as u64 + rng.below(spread)))
+    }
+
+    /// Messages of random lengths, every other one up to `shorter` bytes and the rest up to
+    /// `longest`.
+    pub fn mixed(seed: u64, shorter: usize, longest: usize) -> Self {
+        let mut rng = Rng::new(seed);
+        Self::from_lengths((0..61).map(|i| {
+            let longest = if i % 2 == 0 { shorter } else { longest };
+            HEADER as u64 + rng.below((longest - HEADER + 1) as u64)
+        }))
     }
 
     /// Messages of one length.
@@ -63,7 +73,7 @@ impl Stream {
         position / period * self.per_period() + index as u64
     }
 
-    /// Writes message `number` to where it is as long as.
+    /// Writes message `number` to `message`, which has its length.
     pub fn write(&self, number: u64, message: &mut [u8]) {
         let len = message.len();
         assert_eq!(len, self.len(number));
@@ -78,7 +88,7 @@ impl Stream {
         message[12..HEADER].copy_from_slice(&sum.to_ne_bytes());
     }
 
-    /// Checks that message `number`, whole, is what the bytes begin with; says how long it is.
+    /// Checks that the bytes begin with the whole message `number`. Says how long it is.
     pub fn check(&self, number: u64, bytes: &[u8]) -> usize {
         let found = u64::from_ne_bytes(bytes[..8].try_into().unwrap());
         assert_eq!(found, number, "lost, repeated, or out of order: message");
@@ -90,7 +100,7 @@ impl Stream {
     }
 }
 
-/// FNV-1a over all but the checksum's own place.
+/// FNV-1a over everything except the checksum itself.
 fn checksum(message: &[u8]) -> u32 {
     let bytes = message[..12].iter().chain(&message[HEADER..]);
     bytes.fold(0x811c_9dc5, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))

@@ -94,6 +94,10 @@ impl Tracee {
         unsafe { libc::ptrace(libc::PTRACE_PEEKDATA, self.child.pid, address as usize, 0) as u64 }
     }
 
+    pub fn pid(&self) -> libc::pid_t {
+        self.child.pid
+    }
+
     pub fn kill(self) {
         self.child.kill();
     }

@@ -1,5 +1,6 @@
 // A user of the installed library: one message through a ring of its own.
 #include <spsc_shm.hpp>
+#include <spsc_shm_inline.h>
 
 #include <cstring>
 #include <iostream>
@@ -19,5 +20,15 @@ int main() {
         return 1;
     }
     message.release().value();
+
+    // The functions of the C header that this one is built on.
+    spsc_ring* ring = producer.get();
+    void* inside = nullptr;
+    if (spsc_inline_claim(ring, spsc_cursor_of(ring, SPSC_PRODUCER), 6, 0, &inside) != SPSC_OK ||
+        spsc_inline_publish(ring, spsc_cursor_of(ring, SPSC_PRODUCER), 6) != SPSC_OK ||
+        consumer.available() != 6) {
+        std::cerr << "the inline header fails\n";
+        return 1;
+    }
     std::cout << "ok\n";
 }

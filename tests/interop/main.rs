@@ -57,7 +57,7 @@ const LANGUAGES: &[Language] = &[
 
 const MESSAGES: u32 = 4_000;
 
-/// A few messages fill it: each side has to wait for the other over and over.
+/// A few messages fill it, so that each side has to wait for the other again and again.
 const CAPACITY: usize = 4096;
 
 /// Against a hang.
@@ -161,7 +161,7 @@ fn finish(child: Child) -> Output {
     output.expect("the thread sends once").expect("a child can be waited for")
 }
 
-/// Lets the two programs speak; says what went wrong.
+/// Lets the two programs speak with each other, and says what went wrong.
 fn converse(producer: &Path, consumer: &Path, number: usize, end: End) -> Result<(), String> {
     let ring = NamedRing::create(number);
     let producer = start(producer, &ring, number, end);

@@ -1,5 +1,4 @@
-//! An object whose contents and size are anybody's choice. The fuzz target and the property test
-//! both include this file.
+//! An object of any contents and size. The fuzz target and the property test both include this file.
 
 use spsc_shm::{Ring, Status};
 use std::fs::{self, File};
@@ -7,10 +6,10 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-/// The largest object that is made: sparse, so that it costs nothing.
+/// The largest object that is made. It is sparse, and costs nothing.
 const SIZE_MAX: u64 = 1 << 24;
 
-/// What a description of an object starts with: what its size is to be.
+/// A description of an object starts with its size.
 const PREFIX: usize = 4;
 
 /// Makes the object that `description` describes (a size, and then the contents that it begins
@@ -61,7 +60,7 @@ fn by_name(size: u64, contents: &[u8]) -> spsc_shm::Result<Ring> {
     ring
 }
 
-/// Every size that a ring may have is mapped to its end, twice; its counters may say anything.
+/// Whatever size a ring has, all of it is mapped, twice. Its counters may be anything.
 fn use_it(ring: Ring) {
     let capacity = ring.capacity();
     assert!(capacity.is_power_of_two() && ring.available() <= capacity);

@@ -17,6 +17,9 @@ func TestCallsDoNotAllocate(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	message := make([]byte, 64)
+	large := make([]byte, pageSize/4*3-3*headerSize)
+	many := [4]Message{{Data: message}}
+	items := []WaitItem{{End: idle, Need: 1}, {End: c, Need: 1}}
 	over, stop := context.WithCancel(ctx)
 	stop()
 	failed := func(err, expected error) {
@@ -54,6 +57,40 @@ func TestCallsDoNotAllocate(t *testing.T) {
 			failed(err, nil)
 			_, err = c.Read(message)
 			failed(err, nil)
+		},
+		"messages": func() {
+			failed(p.Send(1, message, Forever), nil)
+			failed(p.SendContext(ctx, 2, message), nil)
+			_, err := c.Receive(Forever)
+			failed(err, nil)
+			_, err = c.ReceiveContext(ctx)
+			failed(err, nil)
+			_, err = p.ClaimMessage(64, Forever)
+			failed(err, nil)
+			failed(p.PublishMessage(3, 64), nil)
+			_, err = p.SendMany(many[:3], Forever)
+			failed(err, nil)
+			_, err = c.ReceiveMany(many[:], Forever)
+			failed(err, nil)
+			failed(c.ReceiveDone(), nil)
+			_, err = c.Receive(0)
+			failed(err, ErrTimeout)
+			many = [4]Message{{Data: message}}
+		},
+		"large messages": func() {
+			failed(p.Send(1, large, Forever), nil)
+			_, err := c.Receive(Forever)
+			failed(err, nil)
+		},
+		"many rings": func() {
+			_, err := WaitAny(items, time.Microsecond)
+			failed(err, ErrTimeout)
+			failed(p.Send(1, message, 0), nil)
+			_, err = WaitAny(items, Forever)
+			failed(err, nil)
+			_, err = c.Receive(0)
+			failed(err, nil)
+			failed(c.ReceiveDone(), nil)
 		},
 		"a poll":    func() { _, err := idle.Peek(1, 0); failed(err, ErrTimeout) },
 		"a timeout": func() { _, err := idle.Peek(1, time.Microsecond); failed(err, ErrTimeout) },

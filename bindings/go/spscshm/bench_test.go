@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"strconv"
 	"testing"
 )
 
@@ -175,6 +176,45 @@ func BenchmarkRoundTrip(b *testing.B) {
 			}
 			ok(b, there.Close())
 			ok(b, answered())
+		})
+	}
+}
+
+// BenchmarkSendReceive is a Send and a Receive of each message.
+func BenchmarkSendReceive(b *testing.B) {
+	_, p, c := anonymous(b, 1<<16)
+	message := make([]byte, messageSize)
+	begin(b)
+	for i := 0; i < b.N; i++ {
+		check(b, p.Send(uint32(i), message, Forever))
+		m, err := c.Receive(Forever)
+		check(b, err)
+		copy(message, m.Data)
+	}
+}
+
+// BenchmarkWaitAny is a message on one of some rings, which is waited for among all, and received.
+func BenchmarkWaitAny(b *testing.B) {
+	for _, rings := range []int{1, 8, 64, 127} {
+		b.Run(strconv.Itoa(rings), func(b *testing.B) {
+			items := make([]WaitItem, rings)
+			var busy *Producer
+			for i := range items {
+				_, p, c := anonymous(b, 1)
+				items[i] = WaitItem{End: c, Need: 1}
+				busy = p
+			}
+			c := items[rings-1].End.(*Consumer)
+			message := make([]byte, messageSize)
+			begin(b)
+			for i := 0; i < b.N; i++ {
+				check(b, busy.Send(0, message, 0))
+				_, err := WaitAny(items, Forever)
+				check(b, err)
+				_, err = c.Receive(0)
+				check(b, err)
+				check(b, c.ReceiveDone())
+			}
 		})
 	}
 }

@@ -145,6 +145,58 @@ func TestCloseWhileEveryOtherCallIsInProgress(t *testing.T) {
 	}
 }
 
+// A call that is in progress and does not wait: Close ends the end once the call has left it, and
+// the call itself goes through.
+func TestCloseWaitsForACallThatDoesNotWait(t *testing.T) {
+	cases := map[string]func(*end){
+		"short": func(e *end) { e.leave() },
+		"long":  func(e *end) { e.exit() },
+	}
+	for name, leave := range cases {
+		t.Run(name, func(t *testing.T) {
+			r, p, _ := anonymous(t, 1)
+			e := &p.end
+			equal(t, e.enter(), true)
+			closed := later(t, p.Close)
+			for e.state.Load() != closing {
+				runtime.Gosched()
+			}
+			equal(t, e.block(), false)
+			is(t, p.Publish(1), ErrClosed)
+			equal(t, r.freed, false)
+			leave(e)
+			ok(t, closed())
+			is(t, p.Publish(1), ErrClosed)
+		})
+	}
+}
+
+// A call that Close finds between two waits begins none, and reads nothing more from elsewhere.
+func TestACallThatCloseFindsAwakeDoesNotWait(t *testing.T) {
+	r, p, c := anonymous(t, 1)
+	send(t, p, "x")
+	equal(t, p.end.enter(), true)
+	equal(t, c.end.enter(), true)
+	closed := later(t, r.Close)
+	for p.end.state.Load() != closing {
+		runtime.Gosched()
+	}
+	is(t, p.end.wait(opClaim, r.Capacity(), timeLimit(Forever)), ErrClosed)
+	n, err := p.end.readInto(panicking{}, make([]byte, 1))
+	equal(t, n, 0)
+	ok(t, err)
+	p.end.exit()
+	for c.end.state.Load() != closing {
+		runtime.Gosched()
+	}
+	n, err = c.end.writeOut(panicking{}, []byte("x"))
+	equal(t, n, 0)
+	ok(t, err)
+	c.end.leave()
+	ok(t, closed())
+	equal(t, r.freed, true)
+}
+
 func TestASecondCallOnAnEndIsRefused(t *testing.T) {
 	r, p, c := anonymous(t, 1)
 	wait := later(t, func() error { return c.WaitForData(1, patience) })

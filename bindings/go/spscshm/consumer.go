@@ -21,7 +21,8 @@ var (
 // not be the same from call to call. A second call at the same time gets [ErrConcurrentUse]. Only
 // Close may be called at any time.
 type Consumer struct {
-	end end
+	end      end
+	receiver receiver
 }
 
 // Read waits until something is there, and takes what fits into b. After the producer has closed its
@@ -84,10 +85,10 @@ func (c *Consumer) WriteTo(w io.Writer) (int64, error) {
 		switch {
 		case err != nil:
 			return total, err
-		case n < len(data):
-			return total, io.ErrShortWrite
 		case e.state.Load() == closing:
 			return total, e.cutShort(opWriteTo)
+		case n < len(data):
+			return total, io.ErrShortWrite
 		}
 	}
 }

@@ -3,9 +3,7 @@ package spscshm
 import (
 	"errors"
 	"io"
-	"runtime"
 	"sync/atomic"
-	"time"
 	"unsafe"
 )
 
@@ -19,7 +17,7 @@ type end struct {
 	side   side
 	cursor *cursor
 	ring   *Ring
-	// Closed by the call that was blocked when Close came, when it leaves.
+	// Closed by the call that was in progress when Close came, when it leaves.
 	left chan struct{}
 	// A slice was out when the ring was closed. The memory stays until this is false.
 	lends atomic.Bool
@@ -29,11 +27,11 @@ type end struct {
 // The states of an end.
 const (
 	idle uint32 = iota
-	// A call is in progress, and is so short that Close just waits for it.
+	// A call is in progress.
 	busy
-	// A call is in progress that may take long. Close can make it closing.
+	// A call is in progress, and waits or is in a foreign reader or writer.
 	blocked
-	// As blocked. Close waits for it to leave, which makes it closed.
+	// A call is in progress, and Close waits for it. When it leaves, the end is closed.
 	closing
 	closed
 )
@@ -45,40 +43,50 @@ func (e *end) init(r *Ring, s side, c *cursor) {
 func (e *end) enter() bool { return e.state.CompareAndSwap(idle, busy) }
 
 // leave ends a call that has never blocked.
-func (e *end) leave() { e.state.Store(idle) }
+func (e *end) leave() {
+	if !e.state.CompareAndSwap(busy, idle) {
+		e.leaveClosed()
+	}
+}
 
-// block precedes what may take long, and reports whether the end is still open.
+// leaveClosed ends a call that Close waits for.
+func (e *end) leaveClosed() {
+	e.state.Store(closed)
+	close(e.left)
+}
+
+// block precedes what may take long, and reports whether the end is still open. If not, it is the
+// caller's until it exits.
 func (e *end) block() bool { return e.state.CompareAndSwap(busy, blocked) }
 
-// unblock follows it, and reports whether the end is still open. If not, it is the caller's until it
-// exits.
+// unblock follows it, and reports whether the end is still open.
 func (e *end) unblock() bool { return e.state.CompareAndSwap(blocked, busy) }
 
 // exit ends any call, also one that panics while it is blocked.
 func (e *end) exit() {
-	if !e.state.CompareAndSwap(busy, idle) && !e.state.CompareAndSwap(blocked, idle) {
-		e.state.Store(closed)
-		close(e.left)
+	if !e.state.CompareAndSwap(blocked, idle) {
+		e.leave()
 	}
 }
 
 // close lets no further call in, and ends the one that is in progress. The first time, it returns
 // true, and the caller has the end for good.
 func (e *end) close() bool {
-	for try := 0; ; try++ {
-		switch {
-		case e.state.CompareAndSwap(idle, closed):
-			return true
-		case e.state.CompareAndSwap(blocked, closing):
-			nativeInterrupt(e.ring.handle, e.side)
-			<-e.left
-			return true
-		case e.state.Load() == closed:
-			return false
-		case try < 100:
-			runtime.Gosched()
+	for {
+		switch state := e.state.Load(); state {
+		case idle:
+			if e.state.CompareAndSwap(idle, closed) {
+				return true
+			}
+		case busy, blocked:
+			if e.state.CompareAndSwap(state, closing) {
+				// Ends its wait, which it may be just about to begin.
+				nativeInterrupt(e.ring.handle, e.side)
+				<-e.left
+				return true
+			}
 		default:
-			time.Sleep(20 * time.Microsecond)
+			return false
 		}
 	}
 }
@@ -205,9 +213,12 @@ func (e *end) advance(n uint64) {
 	}
 }
 
-// readInto reads from src into b, which may take long and end in a panic.
+// readInto reads from src into b, which may take long and end in a panic. After Close it reads
+// nothing.
 func (e *end) readInto(src io.Reader, b []byte) (int, error) {
-	e.block()
+	if !e.block() {
+		return 0, nil
+	}
 	n, err := src.Read(b)
 	e.unblock()
 	if n < 0 || n > len(b) {
@@ -218,7 +229,9 @@ func (e *end) readInto(src io.Reader, b []byte) (int, error) {
 
 // writeOut writes b to w, as readInto reads.
 func (e *end) writeOut(w io.Writer, b []byte) (int, error) {
-	e.block()
+	if !e.block() {
+		return 0, nil
+	}
 	n, err := w.Write(b)
 	e.unblock()
 	if n < 0 || n > len(b) {

@@ -27,7 +27,9 @@ const (
 	// Consumer.Read gives io.EOF itself.
 	ErrPeerClosed Status = C.SPSC_CLOSED
 	// ErrPeerDead: the other side's process died without closing. From a Consumer it matches
-	// io.ErrUnexpectedEOF, from a Producer syscall.EPIPE.
+	// io.ErrUnexpectedEOF, from a Producer syscall.EPIPE. It comes within 250 ms of the moment in
+	// which the kernel closes the process's descriptors, which is after it has freed its memory and
+	// written a core file, if any.
 	ErrPeerDead Status = C.SPSC_PEER_DEAD
 )
 

@@ -92,6 +92,12 @@ static spscgo_result spscgo_wait(spsc_ring *ring, uint32_t side, size_t need, ui
 	                                              : spsc_wait_for_data(ring, need, timeout_ns));
 }
 
+static spscgo_result spscgo_wait_any(spsc_wait_item *items, size_t count, uint64_t timeout_ns)
+{
+	size_t ready;
+	return spscgo_result_of(spsc_wait_any(items, count, timeout_ns, &ready));
+}
+
 static spsc_stats_t spscgo_stats(const spsc_ring *ring)
 {
 	spsc_stats_t stats = {0};
@@ -198,14 +204,35 @@ func nativeLeave(ring handle, s side) { C.spsc_leave(ring, C.uint32_t(s)) }
 
 // nativeWait waits until need bytes can be claimed, or peeked at.
 func nativeWait(ring handle, s side, need int, timeout time.Duration) result {
-	limit := C.uint64_t(timeout)
+	r := goResult(C.spscgo_wait(ring, C.uint32_t(s), C.size_t(need), nanoseconds(timeout)))
+	raceAcquire()
+	return r
+}
+
+func nanoseconds(timeout time.Duration) C.uint64_t {
 	switch {
 	case timeout <= 0:
-		limit = 0
+		return 0
 	case timeout == Forever:
-		limit = C.SPSC_WAIT_FOREVER
+		return C.SPSC_WAIT_FOREVER
 	}
-	r := goResult(C.spscgo_wait(ring, C.uint32_t(s), C.size_t(need), limit))
+	return C.uint64_t(timeout)
+}
+
+const mostItems = C.SPSC_WAIT_ANY_MAX
+
+// nativeItems are the items of a wait, as C takes them. They hold no pointer to Go's memory.
+type nativeItems [mostItems]C.spsc_wait_item
+
+func (items *nativeItems) set(i int, ring handle, s side, need int) {
+	items[i] = C.spsc_wait_item{ring: ring, side: C.uint32_t(s), need: C.size_t(need)}
+}
+
+func (items *nativeItems) status(i int) Status { return Status(items[i].status) }
+
+// nativeWaitAny waits for the first count of items.
+func nativeWaitAny(items *nativeItems, count int, timeout time.Duration) result {
+	r := goResult(C.spscgo_wait_any(&items[0], C.size_t(count), nanoseconds(timeout)))
 	raceAcquire()
 	return r
 }

@@ -15,6 +15,8 @@ const (
 	opRead
 	opReadFrom
 	opWriteTo
+	opSend
+	opReceive
 	opCount
 
 	opCreate op = iota - 1
@@ -25,6 +27,7 @@ const (
 	opStats
 	opDump
 	opWakeupAll
+	opWaitAny
 )
 
 var opNames = [...]string{
@@ -38,6 +41,8 @@ var opNames = [...]string{
 	opRead:         "read",
 	opReadFrom:     "read from",
 	opWriteTo:      "write to",
+	opSend:         "send",
+	opReceive:      "receive",
 	opCreate:       "create",
 	opOpen:         "open",
 	opUnlink:       "unlink",
@@ -46,6 +51,7 @@ var opNames = [...]string{
 	opStats:        "stats",
 	opDump:         "debug dump",
 	opWakeupAll:    "wake up all",
+	opWaitAny:      "wait for any",
 }
 
 // side is whose call it is, below opCount.

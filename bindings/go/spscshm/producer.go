@@ -21,6 +21,8 @@ var (
 // Close may be called at any time.
 type Producer struct {
 	end end
+	// The largest payload that the last ClaimMessage allows. Valid while bytes are granted.
+	claimed int
 }
 
 // Write sends all of p, however long, and waits for space as long as that takes. If the consumer

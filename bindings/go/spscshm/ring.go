@@ -106,6 +106,7 @@ func newRing(o op, name string, opened opened) (*Ring, error) {
 	r := &Ring{handle: opened.ring, name: name, capacity: opened.capacity}
 	r.producer.end.init(r, producing, opened.producer)
 	r.consumer.end.init(r, consuming, opened.consumer)
+	r.consumer.receiver.max = defaultMaxMessage
 	for o := range r.outcomes {
 		for i := range r.outcomes[o] {
 			r.outcomes[o][i] = Error{Op: op(o).String(), Name: name, Err: Status(i + 1), side: op(o).side()}

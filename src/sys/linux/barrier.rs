@@ -1,5 +1,5 @@
-//! The two ends of the asymmetric barrier: next to nothing for the side that is busy, a syscall
-//! for the side that is about to sleep. Why this is enough is argued in `park.rs`.
+//! The two halves of the asymmetric barrier: next to nothing for the side that is busy, a system call
+//! for the side that is about to sleep. `wait/mod.rs` argues why this is enough.
 
 use crate::sync::{Ordering, compiler_fence, fence};
 use std::sync::atomic::AtomicU8;
@@ -8,7 +8,7 @@ const UNKNOWN: u8 = 0;
 const REGISTERED: u8 = 1;
 const REFUSED: u8 = 2;
 
-/// Whether this process is registered for the expedited barrier; asked of the kernel once.
+/// Whether this process is registered for the expedited barrier. The kernel is asked once.
 static REGISTRATION: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 fn membarrier(command: libc::c_int) -> bool {
@@ -16,8 +16,8 @@ fn membarrier(command: libc::c_int) -> bool {
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
-/// Asks the kernel to include this process in other processes' [`heavy`] barriers, once a process.
-/// Whether [`light`] is enough from then on: not on an old kernel or under seccomp.
+/// Asks the kernel to include this process in other processes' [`heavy`] barriers, once. True if
+/// [`light`] is enough from then on. On an old kernel or under seccomp it may not be.
 pub(crate) fn register() -> bool {
     if REGISTRATION.load(Ordering::Relaxed) == UNKNOWN {
         let registered = membarrier(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
@@ -39,8 +39,8 @@ pub(crate) fn light() {
 }
 
 /// The sleeping side's half: makes every running thread of every registered process, and this one,
-/// pass through a full barrier. False where the kernel refuses: then this thread alone passed
-/// through one, and the caller must not sleep for long.
+/// pass through a full barrier. False if the kernel refuses: then only this thread passed through one,
+/// and the caller must not sleep for long.
 #[must_use]
 pub(crate) fn heavy() -> bool {
     if membarrier(libc::MEMBARRIER_CMD_GLOBAL_EXPEDITED) {

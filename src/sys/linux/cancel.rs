@@ -1,5 +1,5 @@
-//! `pthread_cancel`, held off: a call that meets it half-way would be unwound by the C library, across
-//! code that must not be unwound and with its work half done.
+//! Holds off `pthread_cancel`. A cancellation in the middle of a call would make the C library unwind
+//! code that must not be unwound, with its work half done.
 
 use std::ffi::c_int;
 
@@ -26,8 +26,8 @@ impl HeldOff {
 impl Drop for HeldOff {
     fn drop(&mut self) {
         let mut ours = DISABLE;
-        // SAFETY: the state is one that the C library gave. Setting it acts on no cancellation: the
-        // next cancellation point of the caller's does.
+        // SAFETY: the C library gave this state. Setting it does not act on a pending cancellation: the
+        // caller's next cancellation point does.
         unsafe { pthread_setcancelstate(self.before, &raw mut ours) };
     }
 }

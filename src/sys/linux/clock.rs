@@ -1,4 +1,4 @@
-//! The monotonic clock, in nanoseconds. It answers from the vDSO, without a syscall.
+//! The monotonic clock, in nanoseconds. It answers from the vDSO, without a system call.
 
 fn read(id: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -7,12 +7,12 @@ fn read(id: libc::clockid_t) -> u64 {
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
-/// Now, exactly (some 25 ns).
+/// Now, exactly. Takes some 25 ns.
 pub(crate) fn now() -> u64 {
     read(libc::CLOCK_MONOTONIC)
 }
 
-/// Now, to the scheduler's last tick (a few ns, and up to 10 ms behind).
+/// Now, as of the scheduler's last tick: up to 10 ms behind. Takes a few nanoseconds.
 pub(crate) fn now_coarse() -> u64 {
     read(libc::CLOCK_MONOTONIC_COARSE)
 }

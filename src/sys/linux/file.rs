@@ -9,11 +9,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 /// The directory of named objects, the same that glibc and musl use.
 const DIRECTORY: &[u8] = b"/dev/shm/";
 /// The longest name, in bytes, without a leading slash.
-const NAME_MAX: usize = 255;
+pub(crate) const NAME_MAX: usize = 255;
 /// What an anonymous ring is sealed against, so that no mapping of it can ever be cut short.
 const SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
 
-/// A NUL-terminated path, on the stack: no call here allocates, as a forked child may make it.
+/// A NUL-terminated path, on the stack: a forked child may come here, and must not allocate.
 struct PathBuffer {
     bytes: [u8; DIRECTORY.len() + NAME_MAX + 1],
 }
@@ -41,10 +41,10 @@ impl PathBuffer {
         })
     }
 
-    /// The open file `fd`, as a path: opening that gives a description of its own.
+    /// The open file `fd`, as a path. Opening the path gives a description of its own.
     fn of_descriptor(fd: RawFd) -> Result<Self> {
-        // Not `/proc/self`, which is the table of the process's first thread: another thread may have
-        // unshared its own, and the first may have ended.
+        // Not `/proc/self`: that is the descriptor table of the process's first thread. This thread may
+        // have unshared its own, and the first one may have ended.
         Self::new(|to| write!(to, "/proc/thread-self/fd/{fd}"))
     }
 
@@ -60,11 +60,11 @@ impl PathBuffer {
     }
 }
 
-/// The first descriptor that is none of the standard streams.
+/// The first descriptor after the standard streams.
 const BEYOND_STDIO: RawFd = libc::STDERR_FILENO + 1;
 
 /// Moves a descriptor away from the numbers of the standard streams, which it gets in a process
-/// that has closed them: whatever is printed there would be written over the control block.
+/// that has closed them. Whatever is printed there would be written over the control block.
 fn beyond_stdio(fd: OwnedFd) -> Result<OwnedFd> {
     if fd.as_raw_fd() >= BEYOND_STDIO { Ok(fd) } else { duplicate(fd.as_raw_fd()) }
 }
@@ -104,7 +104,8 @@ impl Metadata {
     }
 }
 
-/// A new object without a name, that [`link_name`] can give one: whoever dies before leaves nothing.
+/// A new object without a name, for [`link_name`] to give one. A process that dies before leaves nothing
+/// behind.
 pub(crate) fn create_unnamed(mode: u32) -> Result<OwnedFd> {
     let path = PathBuffer::new(|to| to.write_all(DIRECTORY))?;
     path.open(libc::O_TMPFILE | libc::O_RDWR, mode)
@@ -125,25 +126,47 @@ pub(crate) fn link_name(fd: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
     };
     match done {
         0 => Ok(()),
-        _ if errno() == libc::EEXIST => Err(last_error().with_status(Status::AlreadyExists)),
-        _ => Err(last_error()),
+        _ => Err(already_exists(last_error())),
     }
+}
+
+/// A new, empty object with a name, unless that is taken (`AlreadyExists`): for whoever may write.
+pub(crate) fn create_new(name: &[u8]) -> Result<OwnedFd> {
+    let made = PathBuffer::of_name(name)?.open(libc::O_CREAT | libc::O_EXCL | libc::O_RDWR, 0o600);
+    made.map_err(already_exists)
+}
+
+/// Gives what stands under `name` the name `to` in its stead, unless that is taken
+/// (`AlreadyExists`).
+pub(crate) fn rename(name: &[u8], to: &[u8]) -> Result<()> {
+    rename_with(name, to, libc::RENAME_NOREPLACE).map_err(already_exists)
 }
 
 /// Exchanges what two names stand for, as one step.
 pub(crate) fn exchange(one: &[u8], other: &[u8]) -> Result<()> {
-    let (one, other) = (PathBuffer::of_name(one)?, PathBuffer::of_name(other)?);
-    let (here, there) = (one.as_ptr(), other.as_ptr());
-    let (at, how) = (libc::AT_FDCWD, libc::RENAME_EXCHANGE);
+    rename_with(one, other, libc::RENAME_EXCHANGE).map_err(not_found)
+}
+
+fn rename_with(from: &[u8], to: &[u8], how: libc::c_uint) -> Result<()> {
+    let (from, to) = (PathBuffer::of_name(from)?, PathBuffer::of_name(to)?);
+    let (here, there, at) = (from.as_ptr(), to.as_ptr(), libc::AT_FDCWD);
     // Not by the C library's function, which says EINVAL where the kernel says ENOSYS.
     // SAFETY: both paths are NUL-terminated.
     match unsafe { libc::syscall(libc::SYS_renameat2, at, here, at, there, how) } {
         0 => Ok(()),
-        _ => Err(not_found(last_error())),
+        _ => Err(last_error()),
     }
 }
 
-/// Takes reading away from whoever may not write: see `Options::mode`.
+/// Says `AlreadyExists` where that is what the error number means: in a call that makes a name.
+fn already_exists(error: Error) -> Error {
+    match error.os_error() {
+        Some(libc::EEXIST) => error.with_status(Status::AlreadyExists),
+        _ => error,
+    }
+}
+
+/// Takes reading away from those who may not write: see `Options::mode`.
 pub(crate) fn restrict_mode(fd: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: a stat is plain numbers, for which zero is a valid value.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
@@ -158,14 +181,14 @@ pub(crate) fn restrict_mode(fd: BorrowedFd<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The bits of a mode that let group or others read, though they may not write. Who may read may
+/// The bits of a mode that let group or others read, though they may not write. Whoever may read may
 /// hold a lock, and with it could keep everybody from a role, or hide a death.
 pub(crate) const fn blocking_bits(mode: u32) -> u32 {
     let writers = mode & 0o022;
     mode & 0o044 & !(writers << 1)
 }
 
-/// Says `NotFound` where that is what the error number means: in a call that looks up a name.
+/// The status that an error number has in a call that looks up a name.
 fn not_found(error: Error) -> Error {
     match error.os_error() {
         Some(libc::ENOENT) => error.with_status(Status::NotFound),
@@ -225,31 +248,30 @@ pub(crate) fn is_sealed(fd: BorrowedFd<'_>) -> bool {
 }
 
 /// Opens the file of `fd` once more, for a description of its own: one that shares neither locks
-/// nor life with any other descriptor. Needs `/proc`, without which the status is `System`: it is
-/// not the ring's name that is not found.
+/// nor lifetime with any other descriptor. Needs `/proc`. Without it the status is `System`, and not
+/// `NotFound`, which would mean the ring's name.
 pub(crate) fn reopen(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
     PathBuffer::of_descriptor(fd.as_raw_fd())?.open(libc::O_RDWR, 0)
 }
 
 /// Puts a new description of `public`'s file behind the number of `target`, in place of the one
-/// that a forked child shares with its parent. If that fails, `target` becomes a copy of `public`:
-/// in no case does it keep the parent's description alive. For a process with one thread.
-/// Async-signal-safe.
+/// that a forked child shares with its parent. If that fails, `target` becomes a copy of `public`. In no
+/// case does it keep the parent's description alive. For a process with one thread. Async-signal-safe.
 pub(crate) fn reopen_at(public: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<()> {
     let replace = |from: BorrowedFd<'_>| {
         // SAFETY: both descriptors are open; the one that `dup3` closes is replaced at once, so
         // that whoever owns its number goes on owning an open descriptor.
         retry(|| unsafe { libc::dup3(from.as_raw_fd(), target.as_raw_fd(), libc::O_CLOEXEC) })
     };
-    // First of all let go of the parent's: that also frees the description's slot, should the
-    // limit of descriptors be reached.
+    // Let go of the parent's first. That also frees a place, if the limit of open files is reached.
     replace(public)?;
     let own = reopen(public)?;
     replace(own.as_fd())?;
     Ok(())
 }
 
-/// A second descriptor of the same description, closed on exec. `InvalidArgument` if `fd` is none.
+/// A second descriptor of the same description, closed on exec. `InvalidArgument` if `fd` is no open
+/// descriptor.
 pub(crate) fn duplicate(fd: RawFd) -> Result<OwnedFd> {
     // SAFETY: any number may be asked about; no pointer is passed.
     match retry(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, BEYOND_STDIO) }) {
@@ -298,8 +320,8 @@ fn free_space(fd: BorrowedFd<'_>) -> Result<u64> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// What this process may let a file grow to. To try for more is answered by a `SIGXFSZ`, which ends
-/// a process that does not expect it.
+/// The size that this process may give to a file. Beyond it the kernel sends `SIGXFSZ`, which ends a
+/// process that does not expect it.
 fn largest_file() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: 0 };
     // SAFETY: `limit` is a valid place for the answer, and stands for no limit if there is none.
@@ -307,7 +329,7 @@ fn largest_file() -> u64 {
     limit.rlim_cur
 }
 
-/// Gives the memory of a range of the object back; it reads as zeros then. Only advice.
+/// Gives the memory of a range of the object back. The range then reads as zeros. Only advice.
 pub(crate) fn punch(fd: BorrowedFd<'_>, offset: i64, len: i64) {
     let how = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
     // SAFETY: the descriptor is open; no pointer is passed.

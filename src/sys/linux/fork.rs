@@ -5,8 +5,8 @@ use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Has `prepare` and `parent` run in the forking thread before and after every fork from now on,
-/// and `child` in the child's one thread.
+/// From now on `prepare` and `parent` run in the forking thread before and after every fork, and `child`
+/// in the child's one thread.
 pub(crate) fn install(
     prepare: extern "C" fn(),
     parent: extern "C" fn(),
@@ -22,9 +22,9 @@ pub(crate) fn install(
 #[derive(Debug)]
 pub(crate) struct Lock {
     mutex: UnsafeCell<libc::pthread_mutex_t>,
-    /// The thread that holds it, or 0. `pthread_self` is the same in a forked child.
+    /// The thread that holds it, or 0. A forked child's thread has the same `pthread_self`.
     owner: AtomicUsize,
-    /// How often it holds it. Only the owner touches this.
+    /// How often the owner has locked it. Only the owner touches this.
     depth: Cell<usize>,
 }
 
@@ -77,7 +77,7 @@ impl Lock {
         }
     }
 
-    /// In a forked child, which no other holder of the lock has come to: unlocks it.
+    /// Unlocks it in a forked child, where whoever held it may not exist.
     pub(crate) fn reset(&self) {
         // SAFETY: nobody else has the mutex: the child has one thread that can know of it.
         unsafe { self.mutex.get().write(libc::PTHREAD_MUTEX_INITIALIZER) };
@@ -88,7 +88,7 @@ impl Lock {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        // A child that was forked meanwhile has reset the lock, and finds nothing to undo.
+        // A child that was forked meanwhile has reset the lock, and has nothing to undo.
         if self.lock.owner.load(Ordering::Relaxed) == this_thread() {
             // SAFETY: this thread has locked it, and not unlocked it since.
             unsafe { self.lock.unlock() };

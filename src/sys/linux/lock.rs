@@ -30,8 +30,8 @@ pub(crate) fn acquire(fd: BorrowedFd<'_>, bytes: Range<i64>) -> Result<bool> {
 /// Lets go of `bytes`.
 pub(crate) fn release(fd: BorrowedFd<'_>, bytes: Range<i64>) {
     let lock = flock(libc::F_UNLCK, bytes);
-    // SAFETY: the descriptor is open and `lock` valid. Unlocking a byte can't fail but for memory
-    // that splitting a range needs; the lock then goes with the descriptor.
+    // SAFETY: the descriptor is open and `lock` valid. Unlocking fails only if there is no memory to
+    // split a range. Then the lock goes with the descriptor.
     unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
 }
 

@@ -23,8 +23,8 @@ pub(crate) fn total_memory() -> u64 {
     u64::from(info.mem_unit).saturating_mul(info.totalram.saturating_add(info.totalswap))
 }
 
-/// A number in a page that a child process finds wiped to 0, however it was made, unless it shares
-/// its parent's memory. Before Linux 4.14 the child finds what the parent had. Never unmapped.
+/// A number in a page that every child process finds wiped to 0, unless it shares its parent's memory.
+/// Before Linux 4.14 the child finds its parent's number. Never unmapped.
 pub(crate) fn wiped_in_children() -> Result<&'static AtomicU64> {
     // SAFETY: a new private mapping at an address of the kernel's choice replaces nothing.
     let page = unsafe {
@@ -47,8 +47,8 @@ pub(crate) fn wiped_in_children() -> Result<&'static AtomicU64> {
     }
 }
 
-/// A range of address space that nothing can be touched in until something is mapped there;
-/// unmapped on drop, with all that was.
+/// A range of address space in which nothing can be touched until something is mapped there. Unmapped
+/// on drop, with all that was mapped.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     base: NonNull<u8>,

@@ -20,7 +20,7 @@ fn errno() -> i32 {
 }
 
 #[cfg(feature = "capi")]
-/// Leaves `number` for the C caller, whatever clean-up has happened since it arose.
+/// Sets `errno` for the C caller, after any clean-up that may have changed it.
 pub(crate) fn set_errno(number: i32) {
     // SAFETY: as in `errno`.
     unsafe { *libc::__errno_location() = number }
@@ -31,7 +31,7 @@ fn last_error() -> Error {
     Error::from_os(errno())
 }
 
-/// Calls again for as long as a signal interrupts; -1 becomes the error.
+/// Calls again for as long as a signal interrupts. -1 becomes an error.
 fn retry(mut call: impl FnMut() -> libc::c_int) -> Result<libc::c_int, Error> {
     loop {
         match call() {
@@ -42,7 +42,7 @@ fn retry(mut call: impl FnMut() -> libc::c_int) -> Result<libc::c_int, Error> {
     }
 }
 
-/// The calling process, for people who look at a ring; never used to decide anything.
+/// The number of the calling process, for people who look at a ring. It never decides anything.
 pub(crate) fn process_id() -> u32 {
     std::process::id()
 }

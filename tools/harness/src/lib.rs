@@ -4,6 +4,8 @@
 pub mod process;
 pub mod channel;
 pub mod ring;
+pub mod inline;
+pub mod messages;
 pub mod floors;
 pub mod alternatives;
 pub mod stats;

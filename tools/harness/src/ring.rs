@@ -2,7 +2,9 @@
 
 use crate::channel::{Channel, Receiver, Sender, really};
 use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
-use spsc_shm::ffi::{SPSC_WAIT_FOREVER, spsc_options, spsc_ring, spsc_status};
+use spsc_shm::ffi::{
+    SPSC_WAIT_FOREVER, spsc_cursor, spsc_message, spsc_options, spsc_ring, spsc_status,
+};
 use spsc_shm::{Consumer, Options, Producer, Ring, Spin};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::mem::ManuallyDrop;
@@ -130,6 +132,54 @@ pub struct Library {
     unlink: unsafe extern "C" fn(*const c_char) -> spsc_status,
     close: unsafe extern "C" fn(*mut spsc_ring),
     hot: Hot,
+    inline: Option<Inline>,
+    messages: Option<MessageCalls>,
+}
+
+/// The functions for messages; older versions lack them.
+#[derive(Clone, Copy)]
+pub(crate) struct MessageCalls {
+    pub send: unsafe extern "C" fn(*mut spsc_ring, u32, *const c_void, usize, u64) -> spsc_status,
+    pub send_some: unsafe extern "C" fn(
+        *mut spsc_ring,
+        *const spsc_message,
+        usize,
+        u64,
+        *mut usize,
+    ) -> spsc_status,
+    pub receive: unsafe extern "C" fn(*mut spsc_ring, u64, *mut spsc_message) -> spsc_status,
+    pub receive_some: unsafe extern "C" fn(
+        *mut spsc_ring,
+        u64,
+        *mut spsc_message,
+        usize,
+        *mut usize,
+    ) -> spsc_status,
+    pub done: unsafe extern "C" fn(*mut spsc_ring) -> spsc_status,
+}
+
+impl MessageCalls {
+    /// # Safety
+    /// It is a build of the library.
+    unsafe fn find(library: &unix::Library) -> Option<Self> {
+        // SAFETY: the types are those of the functions' definitions.
+        unsafe {
+            Some(Self {
+                send: *library.get(b"spsc_send").ok()?,
+                send_some: *library.get(b"spsc_send_some").ok()?,
+                receive: *library.get(b"spsc_receive").ok()?,
+                receive_some: *library.get(b"spsc_receive_some").ok()?,
+                done: *library.get(b"spsc_receive_done").ok()?,
+            })
+        }
+    }
+}
+
+/// What callers that need no call for a message need beside that; older versions lack it.
+#[derive(Clone, Copy)]
+struct Inline {
+    cursor_of: unsafe extern "C" fn(*mut spsc_ring, u32) -> *mut spsc_cursor,
+    wake: unsafe extern "C" fn(*mut spsc_ring, u32) -> spsc_status,
 }
 
 type CreateWith = unsafe extern "C" fn(
@@ -200,8 +250,21 @@ impl Library {
                     peek_some: *library.get(b"spsc_peek_some")?,
                     release: *library.get(b"spsc_release")?,
                 },
+                inline: match (library.get(b"spsc_cursor_of"), library.get(b"spsc_wake")) {
+                    (Ok(cursor_of), Ok(wake)) => {
+                        Some(Inline { cursor_of: *cursor_of, wake: *wake })
+                    }
+                    _ => None,
+                },
+                messages: MessageCalls::find(&library),
             })
         }
+    }
+
+    /// Whether it gives its cursors to callers that want to do without calls.
+    #[must_use]
+    pub fn has_cursors(&self) -> bool {
+        self.inline.is_some()
     }
 
     /// That of this very build.
@@ -211,8 +274,9 @@ impl Library {
     }
 }
 
+/// Ends the program unless all is well.
 #[inline(always)]
-fn check(status: spsc_status) {
+pub(crate) fn check(status: spsc_status) {
     assert!(status == spsc_status::SPSC_OK, "the library says {status:?}");
 }
 
@@ -296,6 +360,89 @@ impl<'l> CEnd<'l> {
         check(unsafe { (library.connect)(name.as_ptr(), &mut ring) });
         Self { library, ring, hot: library.hot }
     }
+
+    fn inline(&self) -> Inline {
+        self.library.inline.expect("a library that has cursors")
+    }
+
+    /// The cursor of this side.
+    pub(crate) fn cursor(&self, side: u32) -> *mut spsc_cursor {
+        // SAFETY: an open handle.
+        unsafe { (self.inline().cursor_of)(self.ring, side) }
+    }
+
+    /// Wakes the other side, if it sleeps.
+    #[cold]
+    pub(crate) fn wake(&self, side: u32) {
+        // SAFETY: an open handle.
+        check(unsafe { (self.inline().wake)(self.ring, side) });
+    }
+
+    /// The functions for messages.
+    pub(crate) fn messages(&self) -> MessageCalls {
+        self.library.messages.expect("a library that has messages")
+    }
+
+    /// The handle.
+    pub(crate) fn handle(&self) -> *mut spsc_ring {
+        self.ring
+    }
+
+    /// Claims, waiting if need be.
+    #[inline(always)]
+    pub(crate) fn claim(&mut self, len: usize) -> *mut u8 {
+        let mut place = null_mut();
+        // SAFETY: an open handle and a pointer to a local.
+        check(unsafe { (self.hot.claim)(self.ring, len, SPSC_WAIT_FOREVER, &mut place) });
+        place.cast()
+    }
+
+    /// Peeks, waiting if need be.
+    #[inline(always)]
+    pub(crate) fn peek(&mut self, len: usize) -> *const u8 {
+        let mut place = null();
+        // SAFETY: an open handle and a pointer to a local.
+        check(unsafe { (self.hot.peek)(self.ring, len, SPSC_WAIT_FOREVER, &mut place) });
+        place.cast()
+    }
+}
+
+impl CEnd<'_> {
+    /// Claims all there is, waiting for `min` bytes if need be.
+    #[inline(always)]
+    pub(crate) fn claim_some(&mut self, min: usize) -> (*mut u8, usize) {
+        let (mut place, mut len) = (null_mut(), 0);
+        // SAFETY: an open handle and pointers to locals.
+        check(unsafe {
+            (self.hot.claim_some)(self.ring, min, SPSC_WAIT_FOREVER, &mut place, &mut len)
+        });
+        (place.cast(), len)
+    }
+
+    /// Publishes what was claimed.
+    #[inline(always)]
+    pub(crate) fn publish(&mut self, n: usize) {
+        // SAFETY: an open handle.
+        check(unsafe { (self.hot.publish)(self.ring, n) });
+    }
+
+    /// Peeks at all there is, waiting for `min` bytes if need be.
+    #[inline(always)]
+    pub(crate) fn peek_some(&mut self, min: usize) -> (*const u8, usize) {
+        let (mut place, mut len) = (null(), 0);
+        // SAFETY: an open handle and pointers to locals.
+        check(unsafe {
+            (self.hot.peek_some)(self.ring, min, SPSC_WAIT_FOREVER, &mut place, &mut len)
+        });
+        (place.cast(), len)
+    }
+
+    /// Releases what was peeked.
+    #[inline(always)]
+    pub(crate) fn release(&mut self, n: usize) {
+        // SAFETY: an open handle.
+        check(unsafe { (self.hot.release)(self.ring, n) });
+    }
 }
 
 impl Drop for CEnd<'_> {
@@ -308,11 +455,10 @@ impl Drop for CEnd<'_> {
 impl Sender for CEnd<'_> {
     #[inline(always)]
     fn send(&mut self, message: &[u8]) {
-        let mut place = null_mut();
-        // SAFETY: an open handle and a pointer to a local; the claim is as long as the message.
+        let place = self.claim(message.len());
+        // SAFETY: an open handle; the claim is as long as the message.
         unsafe {
-            check((self.hot.claim)(self.ring, message.len(), SPSC_WAIT_FOREVER, &mut place));
-            place.cast::<u8>().copy_from_nonoverlapping(message.as_ptr(), message.len());
+            place.copy_from_nonoverlapping(message.as_ptr(), message.len());
             check((self.hot.publish)(self.ring, message.len()));
         }
     }
@@ -336,11 +482,10 @@ impl Sender for CEnd<'_> {
 impl Receiver for CEnd<'_> {
     #[inline(always)]
     fn receive(&mut self, message: &mut [u8]) {
-        let mut place = null();
-        // SAFETY: an open handle and a pointer to a local; what is peeked is as long as the message.
+        let place = self.peek(message.len());
+        // SAFETY: an open handle; what is peeked is as long as the message.
         unsafe {
-            check((self.hot.peek)(self.ring, message.len(), SPSC_WAIT_FOREVER, &mut place));
-            place.cast::<u8>().copy_to_nonoverlapping(message.as_mut_ptr(), message.len());
+            place.copy_to_nonoverlapping(message.as_mut_ptr(), message.len());
             check((self.hot.release)(self.ring, message.len()));
         }
     }

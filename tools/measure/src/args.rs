@@ -30,6 +30,21 @@ pub enum Command {
     /// first build, and taken within a row. Give a copy of the first build too: how far its ratio is
     /// from 1 says how much to believe of the others.
     Ab(Ab),
+    /// Messages against frames that a caller writes by hand, and large ones against a plain copy.
+    ///
+    /// The small ones as `ab` does it. For large ones, of 1 MiB, the copy is measured right before
+    /// each of them.
+    Messages(Messages),
+}
+
+/// What to measure of messages.
+#[derive(Args)]
+pub struct Messages {
+    /// How often to measure large messages, through each of the rings
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    pub rounds: usize,
+    #[command(flatten)]
+    pub options: Options,
 }
 
 /// What to measure of the ring and all that it is compared with.
@@ -75,6 +90,12 @@ pub struct Ab {
     /// Builds of libspsc_shm.so, the one to compare with first
     #[arg(required = true, value_name = "[NAME=]LIBRARY")]
     pub builds: Vec<Build>,
+    /// Each build without calls too, on its cursors, as spsc_shm_inline.h does it
+    #[arg(long)]
+    pub inline: bool,
+    /// The Rust interface of this build too
+    #[arg(long)]
+    pub rust: bool,
     #[command(flatten)]
     pub options: Options,
 }

@@ -7,6 +7,7 @@ mod chart;
 mod report;
 mod survey;
 mod ab;
+mod messages;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -27,5 +28,6 @@ fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     match cli.command {
         None => survey::run(&cli.survey),
         Some(Command::Ab(args)) => ab::run(&args),
+        Some(Command::Messages(args)) => messages::run(&args),
     }
 }

@@ -5,6 +5,12 @@
 //!     parking busy MESSAGES                 two processes that have no cause to sleep
 //!     parking wakes MESSAGES                each message is published to a sleeping consumer
 //!     parking idle SECONDS                  what it costs to wait for nothing
+//!     parking any RINGS SLEEPS [REFUSED]    the stress with one waiter for many rings
+//!         REFUSED: waitv-ENOSYS | waitv-EPERM
+//!     parking any-busy RINGS MESSAGES       one busy ring among many, and no cause to sleep
+//!     parking any-cost WAKES                what many rings cost their waiter
+
+mod any;
 
 use spsc_shm::{Consumer, Options, Producer, Ring, Spin};
 use std::error::Error;
@@ -47,20 +53,24 @@ pub unsafe extern "C" fn clock_gettime(
     }
 }
 
-/// From here on the kernel answers ENOSYS to membarrier: with this command, or with any.
-fn refuse_membarrier(command: Option<libc::c_int>) -> Outcome<()> {
+/// From here on the kernel answers `error` to a call: with this first argument, or with any.
+fn refuse_call(
+    call: libc::c_long,
+    argument: Option<libc::c_int>,
+    error: libc::c_int,
+) -> Outcome<()> {
     let statement = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
     let load = |offset| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
     let skip_unless =
         |value, skip| statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, skip, value);
     let answer = |value| statement(libc::BPF_RET | libc::BPF_K, 0, 0, value);
     // In a seccomp_data, the number of the call stands first and its first argument at 16.
-    let mut filter = vec![load(0), skip_unless(libc::SYS_membarrier as u32, 1)];
-    if let Some(command) = command {
+    let mut filter = vec![load(0), skip_unless(call as u32, 1)];
+    if let Some(argument) = argument {
         filter[1].jf = 3;
-        filter.extend([load(16), skip_unless(command as u32, 1)]);
+        filter.extend([load(16), skip_unless(argument as u32, 1)]);
     }
-    filter.push(answer(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32));
+    filter.push(answer(libc::SECCOMP_RET_ERRNO | error as u32));
     filter.push(answer(libc::SECCOMP_RET_ALLOW));
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     // SAFETY: the program and its filter are valid during the calls.
@@ -71,13 +81,19 @@ fn refuse_membarrier(command: Option<libc::c_int>) -> Outcome<()> {
     if refused { Ok(()) } else { Err(std::io::Error::last_os_error().into()) }
 }
 
+/// The same number on every architecture.
+const SYS_FUTEX_WAITV: libc::c_long = 449;
+
 /// What the kernel refuses to one child.
 fn refuse(what: &str) -> Outcome<()> {
+    let membarrier = |command| refuse_call(libc::SYS_membarrier, command, libc::ENOSYS);
     match what {
         "nothing" => Ok(()),
-        "registration" => refuse_membarrier(Some(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED)),
-        "barrier" => refuse_membarrier(Some(libc::MEMBARRIER_CMD_GLOBAL_EXPEDITED)),
-        "membarrier" => refuse_membarrier(None),
+        "registration" => membarrier(Some(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED)),
+        "barrier" => membarrier(Some(libc::MEMBARRIER_CMD_GLOBAL_EXPEDITED)),
+        "membarrier" => membarrier(None),
+        "waitv-ENOSYS" => refuse_call(SYS_FUTEX_WAITV, None, libc::ENOSYS),
+        "waitv-EPERM" => refuse_call(SYS_FUTEX_WAITV, None, libc::EPERM),
         other => Err(format!("can't refuse {other}").into()),
     }
 }
@@ -347,7 +363,14 @@ fn run(arguments: &[&str]) -> Outcome<()> {
         ["busy", messages] => busy(messages),
         ["wakes", messages] => wakes(messages),
         ["idle", seconds] => idle(seconds),
-        _ => Err("parking stress|busy|wakes|idle NUMBER …: see the top of the source".into()),
+        ["any", rest @ ..] => any::stress(rest),
+        ["any-consume", rest @ ..] => any::consume(rest),
+        ["any-produce", rest @ ..] => any::produce(rest),
+        ["any-busy", rings, messages] => any::busy(rings, messages),
+        ["any-serve", rest @ ..] => any::serve(rest),
+        ["any-cost", wakes] => any::cost(wakes),
+        ["any-wake", rest @ ..] => any::wake(rest),
+        _ => Err("parking stress|busy|wakes|idle|any… NUMBER …: see the top of the source".into()),
     }
 }
 
