@@ -275,6 +275,14 @@ fn compiled_example(language: Language, name: &str) -> PathBuf {
 }
 
 #[test]
+fn the_examples_with_messages_compile_as_they_say() {
+    // What they do is tested beside those in Rust.
+    for name in ["sender", "receiver"] {
+        compiled_example(Language::C11, name);
+    }
+}
+
+#[test]
 fn the_examples_compile_as_they_say_and_copy_a_file() {
     let languages = [Language::C11, Language::Cpp17];
     let producers = languages.map(|language| compiled_example(language, "producer"));

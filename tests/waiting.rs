@@ -418,7 +418,7 @@ fn no_wakeup_is_lost_however_it_meets_the_wait() {
 fn bytes_stream_through_a_page_whoever_waits() {
     let _watchdog = watchdog();
     // A claim and a peek together never want more than a page, so that one of them can be met.
-    const TOTAL: usize = 16 << 20;
+    const TOTAL: usize = 4 << 20;
     // Without a period that is a power of two, which could hide a mistake.
     const PERIOD: usize = 251;
     static PATTERN: [u8; PERIOD + 2048] = {
