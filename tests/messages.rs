@@ -1,9 +1,6 @@
 //! Messages arrive whole, in order and with their tags, or not at all: whatever the sizes, the
 //! timeouts, and the other side.
 
-mod common;
-
-use common::{HEAD, Process, TAIL, alone, object, page_size, set_counters, status, task, watchdog};
 use proptest::prelude::*;
 use spsc_shm::ffi::*;
 use spsc_shm::{Consumer, Producer, Ring, Status};
@@ -18,6 +15,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
+use support::{
+    HEAD, Process, TAIL, alone, object, page_size, set_counters, status, task, watchdog,
+};
 
 /// The system's allocator, which notes the largest piece that was asked for, and can be told to
 /// have none of that size.
@@ -662,7 +662,7 @@ fn the_end_of_the_stream_discards_half_a_message() {
     // What a later producer sends does not complete it, even if it says so.
     let other = Ring::connect_fd(consumer.ring().sealed_fd().unwrap()).unwrap();
     let mut producer = other.into_producer();
-    common::publish(&mut producer, &[header(8, CONTINUES, 2), [0; 8]].concat());
+    support::publish(&mut producer, &[header(8, CONTINUES, 2), [0; 8]].concat());
     producer.send(3, b"after", NOW).unwrap();
     let message = consumer.receive(NOW).unwrap();
     assert_eq!((message.tag(), message.into_vec()), (3, b"after".to_vec()));
@@ -803,13 +803,13 @@ fn what_no_sender_writes_is_corrupt() {
 fn a_stream_of_bytes_is_not_one_of_messages() {
     let ring = Ring::anonymous(page_size()).unwrap();
     let (mut producer, mut consumer) = ring.split();
-    common::publish(&mut producer, b"odd");
+    support::publish(&mut producer, b"odd");
     assert_eq!(status(producer.send(1, b"x", NOW)), Status::Corrupt);
     assert_eq!(status(producer.send_some(&[(1, b"x")], NOW)), Status::Corrupt);
     assert_eq!(status(producer.claim_message(1, NOW)), Status::Corrupt);
     assert_eq!(consumer.ring().available(), 3);
-    common::read(&mut consumer, 3);
-    common::publish(&mut producer, &[0; 16]);
+    support::read(&mut consumer, 3);
+    support::publish(&mut producer, &[0; 16]);
     assert_eq!(status(consumer.receive(NOW)), Status::Corrupt);
     assert_eq!(status(consumer.receive_some(NOW)), Status::Corrupt);
 }
@@ -968,12 +968,12 @@ fn an_endless_flood_of_fragments_does_not_hold_a_receiver() {
 #[test]
 fn half_a_message_of_a_killed_process_is_lost_and_no_other() {
     let _watchdog = watchdog();
-    let name = common::Name::new();
+    let name = support::Name::new();
     let ring = Ring::create(&*name, page_size()).unwrap();
     let mut consumer = Ring::connect(&*name).unwrap().into_consumer();
     let mut process = Process::start("half", &name);
     assert_eq!(consumer.receive(None).unwrap().into_vec(), b"before");
-    common::until("the ring is full again", || ring.available() == ring.capacity());
+    support::until("the ring is full again", || ring.available() == ring.capacity());
     process.kill();
     assert_eq!(status(consumer.receive(None)), Status::PeerDead);
     let mut producer = Ring::connect(&*name).unwrap().into_producer();
@@ -987,10 +987,10 @@ fn a_forked_child_has_no_part_of_its_parents_message() {
         let (mut producer, mut consumer) = Ring::anonymous(page_size()).unwrap().split();
         producer.send(1, &bytes(page_size() * 3 / 4, 1), NOW).unwrap();
         let _ = consumer.receive(NOW).unwrap();
-        let child = common::fork(|| {
+        let child = support::fork(|| {
             assert_eq!(status(consumer.receive(NOW)), Status::RoleTaken);
         });
-        assert_eq!(common::reap(child), 0);
+        assert_eq!(support::reap(child), 0);
         assert!(consumer.receive(NOW).unwrap().into_vec() == bytes(page_size() * 3 / 4, 1));
     });
 }

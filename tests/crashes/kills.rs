@@ -3,13 +3,13 @@
 
 use crate::Options;
 use crate::inline::WAYS;
-use crate::process::{Child, Shared, await_that, nap};
+use crate::process::{Child, Shared, nap};
 use crate::ring::*;
-use crate::rng::Rng;
 use crate::stream::Stream;
 use spsc_shm::ffi::SPSC_WAIT_FOREVER;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
+use support::{Rng, until};
 
 /// What a process was doing when it was killed.
 const ACTIVITIES: [&str; 5] = ["starting", "waiting", "holding", "handing over", "pausing"];
@@ -219,7 +219,7 @@ fn a_newcomer_is_awake() {
         let ring = Ring::connect(&name).unwrap();
         ring.wait_for_data(1, SPSC_WAIT_FOREVER);
     });
-    await_that("the consumer sleeps", || ring.stats().consumer.parked != 0 && sleeper.sleeps());
+    until("the consumer sleeps", || ring.stats().consumer.parked != 0 && sleeper.sleeps());
     sleeper.kill();
     let newcomer = Ring::connect(&name).unwrap();
     assert_eq!(newcomer.wait_for_data(1, 0), SPSC_TIMEOUT);
@@ -264,7 +264,7 @@ fn campaign(kills: u64, seed: u64, capacity: usize, longest: usize) {
                 *child = Some(campaign.start(*side, rng.next()));
             }
         }
-        await_that("the stream goes on", || {
+        until("the stream goes on", || {
             for (side, child, _) in &mut children {
                 child.as_mut().unwrap().assert_alive(&format!("{side:?}"));
             }
@@ -303,7 +303,7 @@ impl Report {
         };
         let deaths = &campaign.log(survivor).deaths;
         let (before, start) = (deaths.load(SeqCst), Instant::now());
-        await_that("the death is noticed", || deaths.load(SeqCst) != before);
+        until("the death is noticed", || deaths.load(SeqCst) != before);
         self.longest_notice = self.longest_notice.max(start.elapsed());
         self.noticed += 1;
     }
