@@ -6,7 +6,7 @@ use crate::inline::WAYS;
 use crate::process::{Child, Shared, nap};
 use crate::ring::*;
 use crate::stream::Stream;
-use spsc_shm::ffi::SPSC_WAIT_FOREVER;
+use spsc_shm::ffi::{SPSC_WAIT_FOREVER, spsc_role_stats};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 use support::{Rng, until};
@@ -83,6 +83,15 @@ struct Ledger {
 enum Side {
     Producer,
     Consumer,
+}
+
+impl Side {
+    fn stats(self, ring: &Ring) -> spsc_role_stats {
+        match self {
+            Self::Producer => ring.stats().producer,
+            Self::Consumer => ring.stats().consumer,
+        }
+    }
 }
 
 struct Campaign {
@@ -258,7 +267,9 @@ fn campaign(kills: u64, seed: u64, capacity: usize, longest: usize) {
                 if child.is_some() {
                     continue;
                 }
-                if other_lives && rng.one_in(50) {
+                // One that died before it ever had its role is nobody's peer.
+                let had_role = side.stats(&ring).generation != 0;
+                if other_lives && had_role && rng.one_in(50) {
                     report.await_notice(&campaign, *side);
                 }
                 *child = Some(campaign.start(*side, rng.next()));
@@ -287,12 +298,7 @@ fn campaign(kills: u64, seed: u64, capacity: usize, longest: usize) {
 impl Report {
     fn note(&mut self, side: Side, campaign: &Campaign, ring: &Ring) {
         self.activities[campaign.log(side).activity.load(SeqCst) as usize] += 1;
-        let stats = ring.stats();
-        let role = match side {
-            Side::Producer => stats.producer,
-            Side::Consumer => stats.consumer,
-        };
-        self.parked += u64::from(role.parked);
+        self.parked += u64::from(side.stats(ring).parked);
     }
 
     /// Leaves `dead` so until the other side has noticed.
