@@ -209,8 +209,12 @@ static void null_is_refused(void)
     CHECK(spsc_cursor_of(NULL, SPSC_PRODUCER) == NULL);
     CHECK(spsc_cursor_of(ring, 0) == NULL);
     CHECK(spsc_cursor_of(ring, SPSC_PRODUCER | SPSC_CONSUMER) == NULL);
+    errno = ENOENT;
     CHECK_STATUS(spsc_inline_claim(ring, producer, 1, 0, NULL), SPSC_ERR_INVALID_ARGUMENT);
+    CHECK(errno == 0);
+    errno = ENOENT;
     CHECK_STATUS(spsc_inline_peek(ring, consumer, 1, 0, NULL), SPSC_ERR_INVALID_ARGUMENT);
+    CHECK(errno == 0);
     CHECK_FAILS(to, spsc_inline_claim(NULL, NULL, 1, 0, &to), SPSC_ERR_INVALID_ARGUMENT);
     CHECK_FAILS(from, spsc_inline_peek(NULL, NULL, 1, 0, &from), SPSC_ERR_INVALID_ARGUMENT);
     CHECK_STATUS(spsc_inline_publish(NULL, NULL, 1), SPSC_ERR_INVALID_ARGUMENT);
