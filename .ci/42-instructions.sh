@@ -41,3 +41,24 @@ awk '$1 ~ "total" { found += 1; if ($3 > $2 * 1.1) exit 1 } END { if (found != 3
     echo "the fast path has grown by more than a tenth" >&2
     exit 1
 }
+
+# What it takes to tell one consumer of many rings about a message: by this library, and by a bell that
+# the rings have in common.
+gcc -O2 -Wall -Wextra -Werror -Iinclude -o "$work/many" benches/callgrind/many.c \
+    "$work/libspsc_shm.so.0" -Wl,-rpath,"$work"
+count_work() {
+    valgrind --quiet --tool=callgrind --toggle-collect=work --callgrind-out-file="$work/out" \
+        "$work/many" "$@" >"$work/many-printed"
+    sed -n 's/^summary: //p' "$work/out"
+}
+echo "instructions a message, and ns: producer with a bell or none, consumer of many rings"
+for what in "none 1" "none 8" "counter 8" "eventfd 8" "any 1" "any 8" "any 64" "any 127"; do
+    few=$(count_work $what 3200) many=$(count_work $what 35200)
+    ns=$("$work/many" $what 320000)
+    awk -v what="$what" -v n=$((many - few)) -v ns="$ns" 'BEGIN { printf "%-10s %7.1f %7.1f\n", what, n / 32000, ns }'
+done | tee "$work/bells"
+# The producer's way is the same, however many rings its consumer waits for.
+awk '$1 == "none" { ways[$3] } END { exit length(ways) != 1 }' "$work/bells" || {
+    echo "a producer pays for its consumer's other rings" >&2
+    exit 1
+}

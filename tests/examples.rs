@@ -89,3 +89,12 @@ fn a_ring_is_used_on_both_sides_of_a_fork() {
     compile(Language::C11, Linkage::Static, &[source("examples/c/fork.c")], &program);
     watch(vec![Party::process(&mut Command::new(&program))], || 0);
 }
+
+#[test]
+fn one_consumer_receives_from_many_producers() {
+    let program = scratch_directory("examples").join("fan_in");
+    compile(Language::C11, Linkage::Static, &[source("examples/c/fan_in.c")], &program);
+    for program in [program, rust_example("fan_in")] {
+        watch(vec![Party::process(&mut Command::new(program))], || 0);
+    }
+}

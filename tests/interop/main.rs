@@ -43,11 +43,11 @@ const LANGUAGES: &[Language] = &[
     },
     Language {
         name: "Go",
-        messages: false,
+        messages: true,
         build: r#"
             "$CARGO" build --quiet --release --lib --target-dir target
             cd bindings/go
-            for role in producer consumer; do
+            for role in producer consumer sender receiver; do
                 go build -o "$OUT/$role" ./cmd/spsc-$role
             done"#,
     },
