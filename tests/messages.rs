@@ -812,6 +812,19 @@ fn a_stream_of_bytes_is_not_one_of_messages() {
     common::publish(&mut producer, &[0; 16]);
     assert_eq!(status(consumer.receive(NOW)), Status::Corrupt);
     assert_eq!(status(consumer.receive_some(NOW)), Status::Corrupt);
+
+    // Through the C functions, which look for many before they look for one.
+    let raw = Raw::new(1);
+    raw.start_at(3);
+    let mut data = ptr::null_mut();
+    // SAFETY: the handle is open, and 16 bytes are claimed.
+    unsafe {
+        assert_eq!(spsc_claim(raw.0, 16, 0, &raw mut data), SPSC_OK);
+        data.cast::<u8>().write_bytes(0, 16);
+        assert_eq!(spsc_publish(raw.0, 16), SPSC_OK);
+    }
+    assert_eq!(raw.receive_some(2), Err(SPSC_ERR_CORRUPT));
+    assert_eq!(raw.done(), SPSC_ERR_MISUSE);
 }
 
 /// What a broken or hostile sender may leave in the ring: frames, and what is nearly one.
