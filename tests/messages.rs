@@ -965,6 +965,15 @@ impl Drop for Mapping {
     }
 }
 
+/// Stops a thread when the test is over, in whichever way.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_header_that_changes_while_it_is_read_is_one_or_the_other() {
     let _watchdog = watchdog();
@@ -983,6 +992,7 @@ fn a_header_that_changes_while_it_is_read_is_one_or_the_other() {
                 }
             }
         });
+        let _stop = Stop(&stop);
         let mut consumer = ring.into_consumer();
         let (mut good, mut corrupt, mut i) = (0, 0, 0);
         // Until both were seen, however the two threads take turns.
@@ -1008,7 +1018,6 @@ fn a_header_that_changes_while_it_is_read_is_one_or_the_other() {
                 }
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
