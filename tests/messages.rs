@@ -144,6 +144,7 @@ impl Raw {
         let mut message = MaybeUninit::uninit();
         // SAFETY: the handle is open, and the place valid, and filled on success.
         match unsafe { spsc_receive(self.0, timeout_ns, message.as_mut_ptr()) } {
+            // SAFETY: as above.
             spsc_status::SPSC_OK => Ok(Sent::copy(&unsafe { message.assume_init() })),
             other => Err(other),
         }
@@ -154,6 +155,7 @@ impl Raw {
         let (mut count, to) = (usize::MAX, messages.as_mut_ptr());
         // SAFETY: the handle is open, and there is room for `max`, of which `count` are filled.
         match unsafe { spsc_receive_some(self.0, 0, to, max, &raw mut count) } {
+            // SAFETY: as above.
             spsc_status::SPSC_OK => unsafe {
                 assert!(count <= max);
                 messages.set_len(count);
