@@ -15,14 +15,29 @@ need_file() {
     [[ -e $1 ]] || { echo "no $1 after installing $2" >&2; return 1; }
 }
 
+# need_architecture ARCHITECTURE: from here on apt knows the packages of another architecture, by
+# PACKAGE:ARCHITECTURE.
+need_architecture() {
+    dpkg --print-foreign-architectures | grep -qx "$1" || {
+        as_root dpkg --add-architecture "$1"
+        APT_UPDATED=
+    }
+}
+
+as_root() {
+    if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+update_packages() {
+    [[ -z ${APT_UPDATED:-} ]] || return 0
+    as_root apt-get update -qq
+    export APT_UPDATED=yes
+}
+
 install_package() {
-    local sudo=
-    [[ $(id -u) == 0 ]] || sudo=sudo
-    if [[ -z ${APT_UPDATED:-} ]]; then
-        $sudo apt-get update -qq
-        export APT_UPDATED=yes
-    fi
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+    update_packages
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }
 
 # need_go: Go from 1.21 on, which itself fetches what a module asks for. An older one, as Debian 12

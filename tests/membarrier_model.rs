@@ -4,6 +4,9 @@
 //! stores take effect in any order that the processor allows. membarrier takes effect at any moment at
 //! which the other processor is between two instructions and has nothing pending: an interrupt's full
 //! barrier brings it there. If the waker is done in the end and the sleeper sleeps, a wake-up was lost.
+//!
+//! The waker may also interrupt. Then the sleeper gets every message and one interruption, and what
+//! was published before the interrupt comes first. A caller of `wakeup_all` does the same.
 
 use std::collections::HashSet;
 
@@ -11,9 +14,10 @@ use std::collections::HashSet;
 enum Processor {
     /// x86-64: stores wait in a buffer, and leave it in order. Loads are done in order.
     Tso,
-    /// AArch64, and weaker: stores leave the buffer in any order, except those to one word. A load may
-    /// be done at any time since the last barrier. It is never done after a store that follows it, as in
-    /// both programs there is a branch on the loaded value between the two.
+    /// AArch64, and weaker: stores leave the buffer in any order, except those to one word, and a
+    /// Release, which leaves after all earlier ones. A load may be done at any time since the last barrier
+    /// or Acquire. It is never done after a store that follows it, as in both programs there is a branch
+    /// on the loaded value between the two.
     Weak,
 }
 
@@ -31,13 +35,58 @@ struct Setting {
     sleeper: Barrier,
     /// Whether the sleep ends by itself after a while.
     bounded_sleep: bool,
+    /// What the waker does.
+    waker_does: &'static [Action],
+    /// Messages that the sleeper waits for at first. Once interrupted, it takes one by one.
+    first_need: u8,
+    /// What is left out.
+    without: Option<Order>,
 }
 
-/// Messages that the waker publishes and the sleeper takes, one by one.
-const MESSAGES: u8 = 3;
+#[derive(Clone, Copy, PartialEq)]
+enum Action {
+    Publish,
+    Interrupt,
+}
+use Action::{Interrupt, Publish};
+
+/// What orders the rest, beside the barriers.
+#[derive(Clone, Copy, PartialEq)]
+enum Order {
+    /// What the sleeper waits for, said before it sleeps: each time anew.
+    Wanted,
+    /// The store that interrupts: after the counter.
+    ReleaseOfInterrupt,
+    /// The load that sees the interrupt: before the last look at the counter.
+    AcquireOfInterrupt,
+    /// The look at the counter between the interrupt and the return.
+    LookAfterInterrupt,
+}
+
+impl Setting {
+    fn has(&self, order: Order) -> bool {
+        self.without != Some(order)
+    }
+
+    fn messages(&self) -> u8 {
+        self.waker_does.iter().filter(|action| **action == Publish).count() as u8
+    }
+
+    fn interrupts(&self) -> bool {
+        self.waker_does.contains(&Interrupt)
+    }
+
+    /// Messages that are published before the interrupt.
+    fn messages_before_interrupt(&self) -> u8 {
+        self.waker_does.iter().take_while(|action| **action == Publish).count() as u8
+    }
+}
 
 const COUNTER: usize = 0;
 const PARKED: usize = 1;
+const WANTED: usize = 2;
+const INTERRUPT: usize = 3;
+const WORDS: usize = 4;
 
 const SLEEPER: usize = 0;
 const WAKER: usize = 1;
@@ -46,16 +95,22 @@ const WAKER: usize = 1;
 enum Step {
     // The sleeper's.
     Look,
+    SayWanted,
     Announce,
     SleeperBarrier,
     LookAgain,
+    LookForInterrupt { parked: bool },
+    LookAfterInterrupt { parked: bool },
     Sleep,
     Asleep,
     Clear,
     // The waker's.
-    Publish,
+    Act,
     WakerBarrier,
     LookForSleeper,
+    LookAtWanted,
+    InterrupterBarrier,
+    LookForAnySleeper,
     ClearForSleeper,
     Wake,
     // Either's.
@@ -67,45 +122,76 @@ struct Core {
     at: Step,
     /// Messages taken, or published.
     messages: u8,
+    /// The waker's: actions done.
+    actions: usize,
+    /// The sleeper's: messages that it waits for, and whether it was interrupted.
+    need: u8,
+    interrupted: bool,
     /// Stores that are not visible to the other side yet, oldest first.
-    buffer: Vec<(usize, u8)>,
+    buffer: Vec<Store>,
     /// Loads that were done early.
-    early: [Option<u8>; 2],
+    early: [Option<u8>; WORDS],
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Store {
+    word: usize,
+    value: u8,
+    release: bool,
 }
 
 impl Core {
-    fn new(at: Step) -> Self {
-        Self { at, messages: 0, buffer: Vec::new(), early: [None; 2] }
+    fn new(at: Step, need: u8) -> Self {
+        Self {
+            at,
+            messages: 0,
+            actions: 0,
+            need,
+            interrupted: false,
+            buffer: Vec::new(),
+            early: [None; WORDS],
+        }
     }
 
-    fn store(&mut self, word: usize, value: u8) {
+    fn store(&mut self, word: usize, value: u8, release: bool) {
         self.early[word] = None;
-        self.buffer.push((word, value));
+        self.buffer.push(Store { word, value, release });
     }
 
     /// What a load returns, given what the memory holds.
-    fn load(&mut self, word: usize, memory: [u8; 2]) -> u8 {
-        let own = self.buffer.iter().rev().find(|store| store.0 == word);
+    fn load(&mut self, word: usize, memory: [u8; WORDS]) -> u8 {
+        let own = self.buffer.iter().rev().find(|store| store.word == word);
         let early = self.early[word].take();
-        own.map(|store| store.1).or(early).unwrap_or(memory[word])
+        own.map(|store| store.value).or(early).unwrap_or(memory[word])
     }
 
     /// A full barrier: waits until the buffer is empty, and forgets early loads.
     fn barrier(&mut self) -> bool {
-        self.early = [None; 2];
+        self.acquire();
         self.buffer.is_empty()
+    }
+
+    /// What follows is loaded anew.
+    fn acquire(&mut self) {
+        self.early = [None; WORDS];
+    }
+
+    /// Whether all messages that it waits for are there.
+    fn is_ready(&mut self, memory: [u8; WORDS]) -> bool {
+        self.load(COUNTER, memory) >= self.messages + self.need
     }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct State {
-    memory: [u8; 2],
+    memory: [u8; WORDS],
     cores: [Core; 2],
 }
 
 impl State {
-    fn new() -> Self {
-        Self { memory: [0; 2], cores: [Core::new(Step::Look), Core::new(Step::Publish)] }
+    fn new(setting: Setting) -> Self {
+        let sleeper = Core::new(Step::Look, setting.first_need);
+        Self { memory: [0; WORDS], cores: [sleeper, Core::new(Step::Act, 0)] }
     }
 
     /// All states that may come next.
@@ -122,10 +208,12 @@ impl State {
 
     fn drain_one_store(&self, core: usize, setting: Setting, next: &mut Vec<Self>) {
         let buffer = &self.cores[core].buffer;
-        for (at, &(word, value)) in buffer.iter().enumerate() {
+        for (at, &Store { word, value, release }) in buffer.iter().enumerate() {
             let oldest = match setting.processor {
-                Processor::Tso => at == 0,
-                Processor::Weak => buffer[..at].iter().all(|earlier| earlier.0 != word),
+                Processor::Weak if !release => {
+                    buffer[..at].iter().all(|earlier| earlier.word != word)
+                }
+                _ => at == 0,
             };
             if oldest {
                 let mut state = self.clone();
@@ -151,15 +239,27 @@ impl State {
         let at = sleeper.at;
         sleeper.at = match at {
             Step::Look => {
-                if sleeper.load(COUNTER, *memory) > sleeper.messages {
-                    sleeper.messages += 1;
-                    if sleeper.messages == MESSAGES { Step::Done } else { Step::Look }
+                let all = sleeper.messages == setting.messages();
+                if all && sleeper.interrupted == setting.interrupts() {
+                    Step::Done
+                } else if sleeper.is_ready(*memory) {
+                    sleeper.messages += sleeper.need;
+                    Step::Look
+                } else if setting.interrupts() && !sleeper.interrupted {
+                    Step::LookForInterrupt { parked: false }
                 } else {
-                    Step::Announce
+                    Step::SayWanted
                 }
             }
+            Step::SayWanted => {
+                if setting.has(Order::Wanted) || !sleeper.interrupted {
+                    sleeper.store(WANTED, sleeper.messages + sleeper.need, false);
+                }
+                Step::Announce
+            }
             Step::Announce => {
-                sleeper.store(PARKED, 1);
+                // A Release in the code. Beside these barriers it changes nothing.
+                sleeper.store(PARKED, 1, false);
                 Step::SleeperBarrier
             }
             Step::SleeperBarrier => {
@@ -175,9 +275,29 @@ impl State {
                 }
                 Step::LookAgain
             }
-            Step::LookAgain => {
-                let enough = sleeper.load(COUNTER, *memory) > sleeper.messages;
-                if enough { Step::Clear } else { Step::Sleep }
+            Step::LookAgain if sleeper.is_ready(*memory) => Step::Clear,
+            Step::LookAgain if setting.interrupts() && !sleeper.interrupted => {
+                Step::LookForInterrupt { parked: true }
+            }
+            Step::LookAgain => Step::Sleep,
+            // In its place: the loads before it are Acquires, so that it overtakes none.
+            Step::LookForInterrupt { parked } => {
+                let is_there = sleeper.load(INTERRUPT, *memory) == 1;
+                if setting.has(Order::AcquireOfInterrupt) {
+                    sleeper.acquire();
+                }
+                match (is_there, parked) {
+                    (true, _) => Step::LookAfterInterrupt { parked },
+                    (false, true) => Step::Sleep,
+                    (false, false) => Step::SayWanted,
+                }
+            }
+            Step::LookAfterInterrupt { parked } => {
+                if !setting.has(Order::LookAfterInterrupt) || !sleeper.is_ready(*memory) {
+                    sleeper.interrupted = true;
+                    sleeper.need = 1;
+                }
+                if parked { Step::Clear } else { Step::Look }
             }
             // The kernel takes its lock before it compares: a barrier.
             Step::Sleep if !sleeper.barrier() => return None,
@@ -190,7 +310,7 @@ impl State {
             }
             Step::Asleep if setting.bounded_sleep => Step::Clear,
             Step::Clear => {
-                sleeper.store(PARKED, 0);
+                sleeper.store(PARKED, 0, false);
                 Step::Look
             }
             _ => return None,
@@ -201,13 +321,23 @@ impl State {
     fn waker_step(&self, setting: Setting) -> Option<Self> {
         let mut state = self.clone();
         let State { memory, cores: [sleeper, waker] } = &mut state;
-        let more = if waker.messages == MESSAGES { Step::Done } else { Step::Publish };
         let at = waker.at;
         waker.at = match at {
-            Step::Publish => {
-                waker.messages += 1;
-                waker.store(COUNTER, waker.messages);
-                Step::WakerBarrier
+            Step::Act => {
+                let action = setting.waker_does.get(waker.actions);
+                waker.actions += usize::from(action.is_some());
+                match action {
+                    Some(Publish) => {
+                        waker.messages += 1;
+                        waker.store(COUNTER, waker.messages, true);
+                        Step::WakerBarrier
+                    }
+                    Some(Interrupt) => {
+                        waker.store(INTERRUPT, 1, setting.has(Order::ReleaseOfInterrupt));
+                        Step::InterrupterBarrier
+                    }
+                    None => Step::Done,
+                }
             }
             Step::WakerBarrier => {
                 if setting.waker == Barrier::Fence && !waker.barrier() {
@@ -216,23 +346,32 @@ impl State {
                 Step::LookForSleeper
             }
             Step::LookForSleeper => {
-                if waker.load(PARKED, *memory) == 1 {
-                    Step::ClearForSleeper
-                } else {
-                    more
-                }
+                let parked = waker.load(PARKED, *memory) == 1;
+                // The fence between the two loads.
+                waker.acquire();
+                if parked { Step::LookAtWanted } else { Step::Act }
+            }
+            Step::LookAtWanted => {
+                let enough = waker.messages >= waker.load(WANTED, *memory);
+                if enough { Step::ClearForSleeper } else { Step::Act }
+            }
+            Step::InterrupterBarrier if !waker.barrier() => return None,
+            Step::InterrupterBarrier => Step::LookForAnySleeper,
+            Step::LookForAnySleeper => {
+                let parked = waker.load(PARKED, *memory) == 1;
+                if parked { Step::ClearForSleeper } else { Step::Act }
             }
             // A swap with Acquire and Release.
             Step::ClearForSleeper if !waker.barrier() => return None,
             Step::ClearForSleeper => {
                 let was = std::mem::replace(&mut memory[PARKED], 0);
-                if was == 1 { Step::Wake } else { more }
+                if was == 1 { Step::Wake } else { Step::Act }
             }
             Step::Wake => {
                 if sleeper.at == Step::Asleep {
                     sleeper.at = Step::Clear;
                 }
-                more
+                Step::Act
             }
             _ => return None,
         };
@@ -249,16 +388,21 @@ struct Verdict {
     lost_wakeups: usize,
     /// States in which the sleeper sleeps. A model without any shows nothing.
     asleep: usize,
+    /// States in which an interrupt has overtaken what was published before it.
+    overtaken: usize,
 }
 
 /// Goes through every reachable state.
 fn search(setting: Setting) -> Verdict {
-    let start = State::new();
+    let start = State::new(setting);
     let mut seen = HashSet::from([start.clone()]);
     let mut open = vec![start];
-    let (mut lost_wakeups, mut asleep) = (0, 0);
+    let (mut lost_wakeups, mut asleep, mut overtaken) = (0, 0, 0);
     while let Some(state) = open.pop() {
-        asleep += usize::from(state.cores[SLEEPER].at == Step::Asleep);
+        let sleeper = &state.cores[SLEEPER];
+        asleep += usize::from(sleeper.at == Step::Asleep);
+        let late = sleeper.messages < setting.messages_before_interrupt();
+        overtaken += usize::from(sleeper.interrupted && late);
         // A load that was done early and never used is no progress.
         let stuck = !state.is_done()
             && state.cores.iter().all(|core| core.buffer.is_empty())
@@ -274,17 +418,35 @@ fn search(setting: Setting) -> Verdict {
             }
         }
     }
-    Verdict { states: seen.len(), lost_wakeups, asleep }
+    Verdict { states: seen.len(), lost_wakeups, asleep, overtaken }
 }
+
+/// A setting on either processor.
+fn search_both(setting: Setting) -> [Verdict; 2] {
+    [Processor::Tso, Processor::Weak].map(|processor| {
+        let verdict = search(Setting { processor, ..setting });
+        let Verdict { states, lost_wakeups, asleep, overtaken } = verdict;
+        println!("{states} states, {lost_wakeups} lost wake-ups, {overtaken} early interruptions");
+        assert!(asleep > 0);
+        verdict
+    })
+}
+
+/// A light waker that publishes, and a sleeper with membarrier that takes one by one.
+const PLAIN: Setting = Setting {
+    processor: Processor::Weak,
+    waker: Barrier::None,
+    sleeper: Barrier::Membarrier,
+    bounded_sleep: false,
+    waker_does: &[Publish, Publish, Publish],
+    first_need: 1,
+    without: None,
+};
 
 /// Lost wake-ups with these barriers, on either processor.
 fn lost_wakeups(waker: Barrier, sleeper: Barrier, bounded_sleep: bool) -> [usize; 2] {
-    [Processor::Tso, Processor::Weak].map(|processor| {
-        let verdict = search(Setting { processor, waker, sleeper, bounded_sleep });
-        println!("{} states, {} lost wake-ups", verdict.states, verdict.lost_wakeups);
-        assert!(verdict.asleep > 0);
-        verdict.lost_wakeups
-    })
+    let verdicts = search_both(Setting { waker, sleeper, bounded_sleep, ..PLAIN });
+    verdicts.map(|verdict| verdict.lost_wakeups)
 }
 
 fn never(lost_wakeups: [usize; 2]) {
@@ -330,4 +492,63 @@ fn a_fence_on_the_wakers_side_does_no_harm_beside_membarrier() {
 #[test]
 fn a_sleeper_without_membarrier_beside_a_light_waker_gets_on_by_its_bounded_sleeps() {
     never(lost_wakeups(Barrier::None, Barrier::Fence, true));
+}
+
+#[test]
+fn a_wait_for_several_messages_ends_with_the_last() {
+    let all = Setting { first_need: 3, ..PLAIN };
+    never(search_both(all).map(|verdict| verdict.lost_wakeups));
+}
+
+/// Waits for two, is interrupted, and waits for one.
+const GIVES_UP: Setting = Setting { waker_does: &[Interrupt, Publish], first_need: 2, ..PLAIN };
+
+#[test]
+fn a_wait_for_less_is_not_judged_by_the_one_before() {
+    never(search_both(GIVES_UP).map(|verdict| verdict.lost_wakeups));
+}
+
+#[test]
+fn it_would_be_if_it_did_not_say_what_it_waits_for() {
+    let without = Some(Order::Wanted);
+    let verdicts = search_both(Setting { without, ..GIVES_UP });
+    on_every_processor(verdicts.map(|verdict| verdict.lost_wakeups));
+}
+
+/// Publishes, interrupts, and publishes again.
+const INTERRUPTS: Setting = Setting { waker_does: &[Publish, Interrupt, Publish], ..PLAIN };
+
+#[test]
+fn an_interrupt_is_answered_once_and_after_what_was_published_before_it() {
+    let fences = Setting { waker: Barrier::Fence, sleeper: Barrier::Fence, ..INTERRUPTS };
+    for setting in [INTERRUPTS, fences] {
+        for verdict in search_both(setting) {
+            assert_eq!((verdict.lost_wakeups, verdict.overtaken), (0, 0));
+        }
+    }
+}
+
+#[test]
+fn an_interrupt_needs_no_membarrier() {
+    // What is published needs it, and so nothing is here.
+    let alone = Setting { waker_does: &[Interrupt], sleeper: Barrier::Fence, ..PLAIN };
+    never(search_both(alone).map(|verdict| verdict.lost_wakeups));
+    let none = Setting { sleeper: Barrier::None, ..alone };
+    on_every_processor(search_both(none).map(|verdict| verdict.lost_wakeups));
+}
+
+#[test]
+fn an_interrupt_overtakes_what_was_published_if_nobody_looks_again() {
+    let without = Some(Order::LookAfterInterrupt);
+    let verdicts = search_both(Setting { without, ..INTERRUPTS });
+    on_every_processor(verdicts.map(|verdict| verdict.overtaken));
+}
+
+#[test]
+fn on_a_weak_order_it_does_so_without_acquire_or_without_release() {
+    for order in [Order::ReleaseOfInterrupt, Order::AcquireOfInterrupt] {
+        let [tso, weak] = search_both(Setting { without: Some(order), ..INTERRUPTS });
+        assert_eq!(tso.overtaken, 0);
+        assert_ne!(weak.overtaken, 0);
+    }
 }

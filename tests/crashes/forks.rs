@@ -4,6 +4,7 @@
 use crate::Options;
 use crate::process::{Child, Shared, await_that, nap};
 use crate::ring::*;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -13,20 +14,25 @@ const DEAD: i32 = 3;
 struct Scene {
     /// The process has all its roles.
     ready: AtomicU32,
-    /// The children may end.
-    stop: AtomicU32,
     /// Children that have begun and not ended.
     children: AtomicU32,
 }
 
 pub fn run(options: &Options) {
+    let roles = options.get("roles", 200);
     for _ in 0..options.get("processes", 5) {
         let scene = Shared::<Scene>::new();
-        let names: Vec<_> = (0..200).map(|_| Name::unique()).collect();
+        let names: Vec<_> = (0..roles).map(|_| Name::unique()).collect();
+        // The children sleep until its other end is closed. If they polled, hundreds of them would
+        // leave the victim no processor.
+        let (stopped, stop) = std::io::pipe().expect("a pipe");
         let victim = Child::fork(|| {
+            // SAFETY: this process has its own copy, and uses it nowhere else.
+            unsafe { libc::close(stop.as_raw_fd()) };
             std::thread::scope(|threads| {
                 let scene: &Scene = &scene;
-                threads.spawn(|| fork_until_ready(scene));
+                let stopped = stopped.as_raw_fd();
+                threads.spawn(move || fork_until_ready(scene, stopped));
                 take_roles(&names, scene);
             });
         });
@@ -38,7 +44,7 @@ pub fn run(options: &Options) {
         await_that("no child keeps a role alive", || {
             observers.iter().all(|ring| ring.stats().producer.state == DEAD)
         });
-        scene.stop.store(1, SeqCst);
+        drop(stop);
         await_that("the children end", || scene.children.load(SeqCst) == 0);
         println!("forks: {} roles taken amid {children} forks", names.len());
     }
@@ -60,7 +66,7 @@ fn take_roles(names: &[Name], scene: &Scene) {
     }
 }
 
-fn fork_until_ready(scene: &Scene) {
+fn fork_until_ready(scene: &Scene, stopped: RawFd) {
     while scene.ready.load(SeqCst) == 0 {
         // SAFETY: the child of a process with threads: it makes system calls and ends.
         unsafe {
@@ -69,10 +75,7 @@ fn fork_until_ready(scene: &Scene) {
                     scene.children.fetch_add(1, SeqCst);
                     // Longer than anybody waits.
                     libc::alarm(120);
-                    // Hundreds of them: what they take of the processors, the victim lacks.
-                    while scene.stop.load(SeqCst) == 0 {
-                        libc::usleep(20_000);
-                    }
+                    libc::read(stopped, [0_u8].as_mut_ptr().cast(), 1);
                     scene.children.fetch_sub(1, SeqCst);
                     libc::_exit(0);
                 }
