@@ -12,6 +12,14 @@ for side in producer consumer both; do
     done
 done
 
+# One waiter for many rings.
+for rings in 1 8 64 127; do
+    $parking any $rings 20000
+done
+for refused in waitv-ENOSYS waitv-EPERM; do
+    $parking any 8 2000 $refused
+done
+
 trace=$(mktemp)
 trap 'rm -f "$trace"' EXIT
 messages=1000000
@@ -20,9 +28,15 @@ calls=$(awk '$NF == "total" { print $4 }' "$trace")
 echo "$calls system calls in all, both processes from start to end"
 ((calls < messages / 1000))
 
+strace -f -c -o "$trace" $parking any-busy 8 $messages
+calls=$(awk '$NF == "total" { print $4 }' "$trace")
+echo "$calls system calls in all, with one busy ring among 8"
+((calls < messages / 500))
+
 strace -e trace=futex -o "$trace" $parking wakes 20
 woken=$(grep -c 'FUTEX_WAKE, 1)' "$trace")
 echo "$woken futex wakes for 20 publishes to a sleeper"
 ((woken == 20))
 
 $parking idle 3
+$parking any-cost 100

@@ -3,6 +3,7 @@ crashes() { cargo test --release --test crashes -- "$@"; }
 crashes kills --kills 100
 crashes messages --kills 1000
 crashes steps
+crashes large --mib 1024
 crashes forks
 crashes hostile --corruptions 500000
 crashes failures

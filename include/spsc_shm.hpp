@@ -37,6 +37,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -382,6 +383,121 @@ class ReadClaim : public detail::Claim<const std::byte> {
     Result<void> release() noexcept { return release(size()); }
 };
 
+/// A message to be written in place: contiguous memory of the ring, aligned to 8 bytes. It is given up
+/// when it goes out of scope without publish.
+///
+/// Valid until the producer's next claim or send, and no longer than the producer. Thread: producer.
+class MessageClaim {
+  public:
+    MessageClaim(spsc_ring* ring, void* data, std::size_t size) noexcept
+        : ring_(ring)
+        , data_(static_cast<std::byte*>(data))
+        , size_(size)
+    {}
+    MessageClaim(MessageClaim&& other) noexcept
+        : ring_(std::exchange(other.ring_, nullptr))
+        , data_(other.data_)
+        , size_(std::exchange(other.size_, 0))
+    {}
+    MessageClaim& operator=(MessageClaim&& other) noexcept
+    {
+        ring_ = std::exchange(other.ring_, nullptr);
+        data_ = other.data_;
+        size_ = std::exchange(other.size_, 0);
+        return *this;
+    }
+
+    [[nodiscard]] std::byte* data() const noexcept { return data_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::byte* begin() const noexcept { return data_; }
+    [[nodiscard]] std::byte* end() const noexcept { return data_ + size_; }
+#if __cplusplus >= 202002L
+    [[nodiscard]] std::span<std::byte> span() const noexcept { return { data_, size_ }; }
+#endif
+
+    /// Sends the first n bytes as one message. The claim is used up.
+    ///
+    /// Fails with SPSC_ERR_MISUSE if n is more than size(). Nothing is sent then, and the claim
+    /// stands.
+    Result<void> publish(std::uint32_t tag, std::size_t n) noexcept
+    {
+        const Status status = ::spsc_message_publish(ring_, tag, n);
+        if (status == SPSC_OK) {
+            ring_ = nullptr;
+            size_ = 0;
+        }
+        return detail::result("spsc_message_publish", status);
+    }
+
+    /// Sends all bytes as one message.
+    Result<void> publish(std::uint32_t tag) noexcept { return publish(tag, size_); }
+
+  private:
+    /// NULL once it is used up.
+    spsc_ring* ring_;
+    std::byte* data_;
+    std::size_t size_;
+};
+
+/// A message that was received. If it is not released, the next receive gives it again.
+///
+/// The other process can change the bytes at any time, if it breaks the rules. Copy before you
+/// validate. Valid until it is released, and no longer than the consumer. Thread: consumer.
+class Message {
+  public:
+    Message(spsc_ring* ring, const spsc_message& message) noexcept
+        : ring_(ring)
+        , data_(static_cast<const std::byte*>(message.data))
+        , size_(message.len)
+        , tag_(message.tag)
+    {}
+    Message(Message&& other) noexcept
+        : ring_(std::exchange(other.ring_, nullptr))
+        , data_(other.data_)
+        , size_(std::exchange(other.size_, 0))
+        , tag_(other.tag_)
+    {}
+    Message& operator=(Message&& other) noexcept
+    {
+        ring_ = std::exchange(other.ring_, nullptr);
+        data_ = other.data_;
+        size_ = std::exchange(other.size_, 0);
+        tag_ = other.tag_;
+        return *this;
+    }
+
+    /// The sender's, to tell kinds of messages apart.
+    [[nodiscard]] std::uint32_t tag() const noexcept { return tag_; }
+    /// Aligned to 8 bytes.
+    [[nodiscard]] const std::byte* data() const noexcept { return data_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] const std::byte* begin() const noexcept { return data_; }
+    [[nodiscard]] const std::byte* end() const noexcept { return data_ + size_; }
+#if __cplusplus >= 202002L
+    [[nodiscard]] std::span<const std::byte> span() const noexcept { return { data_, size_ }; }
+#endif
+
+    /// Consumes the message: the producer may write over it.
+    ///
+    /// Fails with SPSC_ERR_INVALID_ARGUMENT if it is released already.
+    Result<void> release() noexcept
+    {
+        const Status status = ::spsc_receive_done(ring_);
+        if (status == SPSC_OK) {
+            ring_ = nullptr;
+            size_ = 0;
+        }
+        return detail::result("spsc_receive_done", status);
+    }
+
+  private:
+    /// NULL once it is released.
+    spsc_ring* ring_;
+    const std::byte* data_;
+    std::size_t size_;
+    std::uint32_t tag_;
+};
+
 namespace detail {
 
 /// What a ring and each of its ends can do. Thread: any.
@@ -545,6 +661,55 @@ class Producer : public detail::End<SPSC_PRODUCER> {
     {
         return wait(need, timeout, flags);
     }
+
+    /// Sends a copy of the bytes as one message, of any size, as spsc_send. A ring carries either
+    /// bytes or messages.
+    ///
+    /// tag: the caller's, to tell kinds of messages apart.
+    ///
+    /// Blocks: up to timeout.
+    [[nodiscard]] Result<void> send(
+        std::uint32_t tag, const void* data, std::size_t size, Timeout timeout = forever) noexcept
+    {
+        return detail::result("spsc_send", ::spsc_send(get(), tag, data, size, timeout.ns()));
+    }
+
+#if __cplusplus >= 202002L
+    [[nodiscard]] Result<void> send(
+        std::uint32_t tag, std::span<const std::byte> bytes, Timeout timeout = forever) noexcept
+    {
+        return send(tag, bytes.data(), bytes.size(), timeout);
+    }
+#endif
+
+    /// Waits until there is room for the first of several messages, and sends all that fit, at once.
+    /// Gives how many.
+    ///
+    /// Blocks: up to timeout.
+    Result<std::size_t> send_some(
+        const spsc_message* messages, std::size_t count, Timeout timeout = forever) noexcept
+    {
+        std::size_t sent = 0;
+        const Status status = ::spsc_send_some(get(), messages, count, timeout.ns(), &sent);
+        if (status != SPSC_OK) {
+            return detail::failure("spsc_send_some", status);
+        }
+        return sent;
+    }
+
+    /// Waits until there is room for a message of max_size bytes, and claims it, to write in place.
+    /// More than half the capacity fails with SPSC_ERR_TOO_LARGE. A new claim replaces the old one.
+    ///
+    /// Blocks: up to timeout.
+    Result<MessageClaim> claim_message(std::size_t max_size, Timeout timeout = forever) noexcept
+    {
+        void* data = nullptr;
+        const Status status = ::spsc_message_claim(get(), max_size, timeout.ns(), &data);
+        if (status != SPSC_OK) {
+            return detail::failure("spsc_message_claim", status);
+        }
+        return MessageClaim(get(), data, max_size);
+    }
 };
 
 /// The end that reads. It becomes the ring's consumer with its first peek, or wait for data, and is
@@ -601,7 +766,82 @@ class Consumer : public detail::End<SPSC_CONSUMER> {
     {
         return wait(need, timeout, flags);
     }
+
+    /// Waits for the next message, as spsc_receive. If it was not released, gives the last one again.
+    ///
+    /// Blocks: up to timeout.
+    Result<Message> receive(Timeout timeout = forever) noexcept
+    {
+        spsc_message message = {};
+        const Status status = ::spsc_receive(get(), timeout.ns(), &message);
+        if (status != SPSC_OK) {
+            return detail::failure("spsc_receive", status);
+        }
+        return Message(get(), message);
+    }
+
+    /// Waits for the next message, and gives all that are there, up to max. Gives how many.
+    /// receive_done() consumes them.
+    ///
+    /// Blocks: up to timeout.
+    Result<std::size_t> receive_some(
+        spsc_message* messages, std::size_t max, Timeout timeout = forever) noexcept
+    {
+        std::size_t count = 0;
+        const Status status = ::spsc_receive_some(get(), timeout.ns(), messages, max, &count);
+        if (status != SPSC_OK) {
+            return detail::failure("spsc_receive_some", status);
+        }
+        return count;
+    }
+
+    /// Consumes what the last receive or receive_some gave. After SPSC_ERR_TOO_LARGE and
+    /// SPSC_ERR_NO_MEMORY, skips that message.
+    Result<void> receive_done() noexcept
+    {
+        return detail::result("spsc_receive_done", ::spsc_receive_done(get()));
+    }
+
+    /// The most bytes of a message in fragments that this end assembles: 64 MiB by default.
+    Result<void> set_max_message(std::size_t bytes) noexcept
+    {
+        return detail::result("spsc_set_max_message", ::spsc_set_max_message(get(), bytes));
+    }
 };
+
+/// An end to wait for together with others: until `need` bytes are free, or there.
+///
+/// flags: SPSC_ITEM_NEXT_PEER and SPSC_ITEM_FRESH, or'ed. To be used while the end, or what it was
+/// moved to, is there.
+[[nodiscard]] inline spsc_wait_item wait_item(
+    const Producer& producer, std::size_t need = 1, std::uint32_t flags = 0) noexcept
+{
+    return { producer.get(), SPSC_PRODUCER | flags, SPSC_TIMEOUT, need };
+}
+
+/// The same for an end that reads.
+[[nodiscard]] inline spsc_wait_item wait_item(
+    const Consumer& consumer, std::size_t need = 1, std::uint32_t flags = 0) noexcept
+{
+    return { consumer.get(), SPSC_CONSUMER | flags, SPSC_TIMEOUT, need };
+}
+
+/// Waits until at least one item is decided, as spsc_wait_any. Gives how many are, and says of each
+/// in its `status` how it stands.
+///
+/// items: a vector, an array or a span of them, at most SPSC_WAIT_ANY_MAX.
+///
+/// Thread: that of every item's side. Blocks: up to timeout.
+template <class Items> Result<std::size_t> wait_any(Items& items, Timeout timeout = forever) noexcept
+{
+    std::size_t decided = 0;
+    const Status status =
+        ::spsc_wait_any(std::data(items), std::size(items), timeout.ns(), &decided);
+    if (status != SPSC_OK) {
+        return detail::failure("spsc_wait_any", status);
+    }
+    return decided;
+}
 
 /// What can be chosen when a ring is made.
 struct Options {

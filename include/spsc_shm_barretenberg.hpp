@@ -1,17 +1,17 @@
 #ifndef SPSC_SHM_BARRETENBERG_HPP
 #define SPSC_SHM_BARRETENBERG_HPP
 
-/// For code that was written for Barretenberg's class SpscShm: the same members, arguments and
-/// results. New code takes spsc_shm.hpp instead.
+/// For code that was written for Barretenberg's classes SpscShm, MpscConsumer and MpscProducer: the
+/// same members, arguments and results. New code takes spsc_shm.hpp instead.
 ///
-/// It waits as Barretenberg's class does, which differs from the rest of the library:
+/// They wait as Barretenberg's classes do, which differs from the rest of the library:
 ///
 /// - A peer that has closed or died ends no wait. The wait goes on to its timeout, or until the
 ///   next peer has brought what it waits for. So a loop that tries again never turns without
 ///   sleeping. last_status() tells that the peer is gone.
 /// - wakeup_all ends the waits that are under way, and no later ones.
 ///
-/// docs/CPP.md lists all differences from Barretenberg's class.
+/// docs/CPP.md lists all differences from Barretenberg's classes.
 
 #include "spsc_shm.hpp"
 
@@ -20,6 +20,7 @@
 #endif
 
 #include <atomic>
+#include <vector>
 
 namespace spsc {
 
@@ -174,6 +175,8 @@ class SpscShm {
     }
 
   private:
+    friend class MpscConsumer;
+
     SpscShm(const char* call, const std::string& name, Result<Ring> ring)
         : ring_(nullptr)
         , name_(name)
@@ -257,6 +260,208 @@ class SpscShm {
     std::atomic<Status> last_producer_{ SPSC_OK };
     std::atomic<Status> last_consumer_{ SPSC_OK };
     std::atomic<Side> last_refused_{ Side::consumer };
+};
+
+/// The reading end of many rings, one for each producer, with the members of Barretenberg's class of
+/// this name.
+///
+/// Timeouts and failures are those of SpscShm. A producer that has closed or died does not disturb
+/// the others, and its ring waits for the next one.
+///
+/// Thread: one at a time, but for wakeup_all. Lifetime: the rings are closed with the object.
+/// Pointers from peek are invalid from then on.
+class MpscConsumer {
+  public:
+    /// Makes the rings of num_producers producers, of at least ring_capacity bytes each. Their names
+    /// are `name` with _ring_0, _ring_1 and so on added. If one of them can't be made, none is.
+    ///
+    /// Throws Error, with SPSC_ERR_INVALID_ARGUMENT for no producers, and SPSC_ERR_TOO_LARGE for more
+    /// than SPSC_WAIT_ANY_MAX. Blocks: no.
+    static MpscConsumer create(
+        const std::string& name, std::size_t num_producers, std::size_t ring_capacity)
+    {
+        if (num_producers == 0 || num_producers > SPSC_WAIT_ANY_MAX) {
+            raise("create", name, num_producers == 0 ? SPSC_ERR_INVALID_ARGUMENT : SPSC_ERR_TOO_LARGE);
+        }
+        std::vector<SpscShm> rings;
+        rings.reserve(num_producers);
+        try {
+            while (rings.size() < num_producers) {
+                rings.push_back(SpscShm::create(ring_name(name, rings.size()), ring_capacity));
+            }
+        } catch (...) {
+            (void)unlink(name, rings.size());
+            throw;
+        }
+        return MpscConsumer(name, std::move(rings));
+    }
+
+    /// Removes the names of so many rings. Whoever has one open keeps it. False if a name can't be
+    /// removed; one that is not there is no failure. Blocks: no.
+    static bool unlink(const std::string& name, std::size_t num_producers)
+    {
+        bool gone = true;
+        for (std::size_t i = 0; i < num_producers; ++i) {
+            const Status status = Ring::unlink(ring_name(name, i)).status();
+            gone = gone && (status == SPSC_OK || status == SPSC_ERR_NOT_FOUND);
+        }
+        return gone;
+    }
+
+    MpscConsumer(MpscConsumer&&) noexcept = default;
+    MpscConsumer& operator=(MpscConsumer&&) noexcept = default;
+    MpscConsumer(const MpscConsumer&) = delete;
+    MpscConsumer& operator=(const MpscConsumer&) = delete;
+    ~MpscConsumer() = default;
+
+    /// Waits until a ring has data, and returns which; or -1, after the timeout or wakeup_all. Of
+    /// several it takes the first after the one that it returned last, so that none is starved.
+    ///
+    /// Throws Error, if no ring has data and one has failed: SPSC_ERR_ROLE_TAKEN if another handle
+    /// is its consumer, SPSC_ERR_CORRUPT.
+    ///
+    /// Blocks: up to timeout_ns.
+    int wait_for_data(std::uint64_t timeout_ns)
+    {
+        const int ready = next([](const MpscConsumer& self, std::size_t ring) {
+            return detail::has(self.rings_[ring].consuming(), 1, true);
+        });
+        return ready >= 0 ? ready : wait_for_any(timeout_ns);
+    }
+
+    /// Waits until that ring has `want` bytes, and returns them as SpscShm::peek; or nullptr, also
+    /// if there is no such ring.
+    ///
+    /// Blocks: up to timeout_ns.
+    void* peek(std::size_t ring_idx, std::size_t want, std::uint64_t timeout_ns)
+    {
+        return ring_idx < rings_.size() ? rings_[ring_idx].peek(want, timeout_ns) : nullptr;
+    }
+
+    /// Consumes the first n bytes that were peeked from that ring, as SpscShm::release. Does nothing
+    /// if there is no such ring. Blocks: no.
+    void release(std::size_t ring_idx, std::size_t n)
+    {
+        if (ring_idx < rings_.size()) {
+            rings_[ring_idx].release(n);
+        }
+    }
+
+    /// Interrupts the waits that are under way on all rings: this object's, and its producers'.
+    /// Thread: any. Blocks: no.
+    void wakeup_all()
+    {
+        for (SpscShm& ring : rings_) {
+            ring.wakeup_all();
+        }
+    }
+
+  private:
+    friend class MpscProducer;
+
+    MpscConsumer(const std::string& name, std::vector<SpscShm> rings)
+        : name_(name)
+        , rings_(std::move(rings))
+        , items_(rings_.size())
+        , last_served_(rings_.size() - 1)
+    {
+        for (std::size_t i = 0; i < items_.size(); ++i) {
+            items_[i].ring = rings_[i].ring_.get();
+            items_[i].side = SPSC_CONSUMER | SPSC_ITEM_NEXT_PEER | SPSC_ITEM_FRESH;
+            items_[i].need = 1;
+        }
+    }
+
+    static std::string ring_name(const std::string& name, std::size_t ring)
+    {
+        return name + "_ring_" + std::to_string(ring);
+    }
+
+    /// The first ring after the last one served of which that is so; or -1.
+    template <class Is> int next(Is is)
+    {
+        const std::size_t count = rings_.size();
+        std::size_t ring = last_served_;
+        for (std::size_t i = 0; i < count; ++i) {
+            ring = ring + 1 < count ? ring + 1 : 0;
+            if (is(*this, ring)) {
+                last_served_ = ring;
+                return static_cast<int>(ring);
+            }
+        }
+        return -1;
+    }
+
+    int wait_for_any(std::uint64_t timeout_ns)
+    {
+        std::size_t decided = 0;
+        const Status status = ::spsc_wait_any(items_.data(), items_.size(), timeout_ns, &decided);
+        if (status == SPSC_TIMEOUT || status == SPSC_INTERRUPTED) {
+            return -1;
+        }
+        if (status != SPSC_OK) {
+            raise("wait_for_data", name_, status);
+        }
+        const int ready = next([](const MpscConsumer& self, std::size_t ring) {
+            return self.items_[ring].status == SPSC_OK;
+        });
+        if (ready < 0) {
+            for (std::size_t i = 0; i < items_.size(); ++i) {
+                if (items_[i].status < 0) {
+                    raise("wait_for_data", ring_name(name_, i), items_[i].status);
+                }
+            }
+        }
+        return ready;
+    }
+
+    [[noreturn, gnu::cold, gnu::noinline]] static void raise(
+        const char* call, const std::string& name, Status status)
+    {
+        throw Error(std::string("MpscConsumer::") + call + " of \"" + name + "\"",
+                    Failure{ status, 0, call });
+    }
+
+    std::string name_;
+    std::vector<SpscShm> rings_;
+    /// The same rings, to wait for all.
+    std::vector<spsc_wait_item> items_;
+    std::size_t last_served_;
+};
+
+/// The writing end of one of the rings of an MpscConsumer, with the members of Barretenberg's class
+/// of this name.
+///
+/// Timeouts and failures are those of SpscShm.
+///
+/// Thread: one at a time. Lifetime: the ring is closed with the object. Pointers from claim are
+/// invalid from then on.
+class MpscProducer {
+  public:
+    /// Opens the ring of producer number producer_id, counted from 0. Throws Error. Blocks: no.
+    static MpscProducer connect(const std::string& name, std::size_t producer_id)
+    {
+        return MpscProducer(SpscShm::connect(MpscConsumer::ring_name(name, producer_id)));
+    }
+
+    MpscProducer(MpscProducer&&) noexcept = default;
+    MpscProducer& operator=(MpscProducer&&) noexcept = default;
+    MpscProducer(const MpscProducer&) = delete;
+    MpscProducer& operator=(const MpscProducer&) = delete;
+    ~MpscProducer() = default;
+
+    /// As SpscShm::claim. Blocks: up to timeout_ns.
+    void* claim(std::size_t want, std::uint64_t timeout_ns) { return ring_.claim(want, timeout_ns); }
+
+    /// As SpscShm::publish. Wakes the consumer, if it sleeps. Blocks: no.
+    void publish(std::size_t n) { ring_.publish(n); }
+
+  private:
+    explicit MpscProducer(SpscShm ring) noexcept
+        : ring_(std::move(ring))
+    {}
+
+    SpscShm ring_;
 };
 
 } // namespace spsc

@@ -268,16 +268,15 @@ impl Segment {
         Ok(Self { memory, file, shape, replaced: None })
     }
 
-    /// The object that stands in the way under `name`, if there is one and the options allow to
-    /// replace it: with all its locks in hand, which go with the descriptor, and of no use to
-    /// anybody from now on.
+    /// The object that has `name`, if there is one and the options allow to replace it. All its locks are
+    /// held then, and go with the descriptor. Nobody can use it as a ring any more.
     fn retire_stale(name: &[u8], options: &Options) -> Result<Option<OwnedFd>> {
         let named = match file::metadata_of_name(name) {
             Err(error) if error.status() == Status::NotFound => return Ok(None),
             found => found?,
         };
         let taken = Err(Status::AlreadyExists.into());
-        // A directory, a link or a device is not even opened: that fails, or has effects.
+        // A directory, a link or a device is not even opened: that would fail, or have effects.
         if !options.replace_stale || !named.regular {
             return taken;
         }
@@ -286,25 +285,25 @@ impl Segment {
             Err(error) if error.status() == Status::NotARing => return taken,
             opened => opened?,
         };
-        // Only a ring is ours to replace, of a layout whose locks we know; and only with all of
-        // them in hand. One without a magic was being replaced by somebody who died.
+        // Only a ring may be replaced, of a layout whose locks we know, and only if we hold all of
+        // them. A ring without a magic was being replaced by somebody who died.
         let Ok(shape) = Self::read_shape_of(old.as_fd(), &[MAGIC, 0]) else { return taken };
         if !claim_stale(old.as_fd())? {
             return taken;
         }
         // A handle that is connected to the old object and has no role yet must not wait there for
-        // ever: it finds no magic when it takes one.
+        // ever. When it takes one, it finds no magic.
         file::write_at(old.as_fd(), 0, &0u64.to_ne_bytes())?;
-        // Where the file system is small, the new ring needs the old one's memory.
+        // If the file system is small, the new ring needs the old one's memory.
         file::punch(old.as_fd(), shape.data_offset as i64, shape.capacity as i64);
         Ok(Some(old))
     }
 
     /// Puts this ring under `name` in the place of `old`. False if the name is free by now.
     ///
-    /// Between a look at the name and a step that removes it, another process may give it to a new
-    /// ring. So both are exchanged in one step, with a name that nobody else uses, and what was
-    /// exchanged is looked at then: a ring that is not the old one gets its name back.
+    /// Between a look at the name and a step that removes it, another process may give the name to a new
+    /// ring. So this ring first gets a name that nobody else uses, and the two names are exchanged in one
+    /// step. Then comes the look at what was exchanged. If it is not the old ring, it gets its name back.
     fn take_over(
         &self,
         name: &[u8],
@@ -312,8 +311,8 @@ impl Segment {
         own: &mut Option<TemporaryName>,
     ) -> Result<bool> {
         let old = file::metadata(old)?.identity;
-        // Two that exchange at the same time could not tell whose ring is the newer one. They have
-        // locked different rings, so that the name was given anew meanwhile.
+        // Two that exchange at the same time could not tell whose ring is the newer one. As they have
+        // locked different rings, the name was given to another ring meanwhile.
         let Some(_lock) = NameLock::acquire(name)? else {
             return Err(Status::AlreadyExists.into());
         };
@@ -343,11 +342,11 @@ impl Segment {
     }
 }
 
-/// Keeps others from exchanging what stands under a name.
+/// Keeps others from exchanging what has a name.
 ///
-/// It is a lock on a file beside the ring. Only who has locked that file removes it, so that a
-/// lock counts if the name still stands for the file that was locked. One that a dead process left
-/// is free, and goes with its next holder.
+/// It is a lock on a file beside the ring. Only the process that has locked the file removes it. So a
+/// lock counts if the file that was locked still has its name. A file that a dead process left is free
+/// to lock, and its next holder removes it.
 struct NameLock {
     name: NameBuffer,
     _file: OwnedFd,
@@ -358,7 +357,7 @@ impl NameLock {
     fn acquire(name: &[u8]) -> Result<Option<Self>> {
         let mut buffer = NameBuffer::new();
         buffer.push(b".spsc-shm.lock.");
-        // What is too long is cut off: names that begin alike then share a lock.
+        // If it is too long, it is cut off. Names that begin alike then share a lock.
         buffer.push(name.strip_prefix(b"/").unwrap_or(name));
         loop {
             let file = match file::open(buffer.as_bytes()) {
@@ -387,13 +386,13 @@ impl NameLock {
 
 impl Drop for NameLock {
     fn drop(&mut self) {
-        // Before the lock goes with the descriptor.
+        // This comes before the descriptor is closed, and with it the lock is gone.
         let _ = file::unlink(self.name.as_bytes());
     }
 }
 
-/// A second name of an object, that nobody else knows; removed when dropped. A process that dies
-/// in this moment leaves it behind, with the object that was to be replaced.
+/// A second name of an object, which nobody else knows. Removed when dropped. A process that dies before
+/// that leaves it behind, with the object that was to be replaced.
 struct TemporaryName(NameBuffer);
 
 impl TemporaryName {
@@ -403,7 +402,7 @@ impl TemporaryName {
             write!(name, ".spsc-shm.{}.{:x}", process_id(), clock::now())
                 .map_err(|_| Status::InvalidName)?;
             match file::link_name(file, name.as_bytes()) {
-                // In another PID namespace, somebody has the same number at the same time.
+                // A process in another PID namespace has the same number and asks at the same time.
                 Err(error) if error.status() == Status::AlreadyExists => {}
                 Err(error) => return Err(error),
                 Ok(()) => return Ok(Self(name)),
@@ -415,20 +414,20 @@ impl TemporaryName {
         self.0.as_bytes()
     }
 
-    /// What stands under it.
+    /// Which object has it.
     fn identity(&self) -> Result<Identity> {
         Ok(file::metadata_of_name(self.as_bytes())?.identity)
     }
 
     /// Gives `name` back to what was exchanged for `given`.
     ///
-    /// If something else than `given` comes back, another process has removed that and given the
-    /// name to what came back. That is the newest, and gets the name in its turn.
+    /// If anything other than `given` comes back, another process has removed that, and given the name to
+    /// what came back. This is the newest, and gets the name in its turn.
     fn put_back(&self, name: &[u8], mut given: Identity) -> Result<()> {
         loop {
             let held = self.identity()?;
             match file::exchange(self.as_bytes(), name) {
-                // Removed meanwhile, as the other ring's name would have been.
+                // It was removed meanwhile, as the other ring's name would have been.
                 Err(error) if error.status() == Status::NotFound => return Ok(()),
                 exchanged => exchanged?,
             }
@@ -442,12 +441,12 @@ impl TemporaryName {
 
 impl Drop for TemporaryName {
     fn drop(&mut self) {
-        // Not there any more if it was renamed.
+        // If it was renamed, it is no longer there.
         let _ = file::unlink(self.as_bytes());
     }
 }
 
-/// A name, on the stack, as memory may be what is short. What does not fit is cut off.
+/// A name, on the stack, as there may be no memory. What does not fit is cut off.
 struct NameBuffer {
     bytes: [u8; file::NAME_MAX],
     len: usize,

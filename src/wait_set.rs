@@ -264,7 +264,7 @@ impl<E> IndexMut<usize> for WaitSet<E> {
 
 /// The keys of the ends that are ready, in ascending order. It borrows nothing, so that ends can be
 /// used and moved out meanwhile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// One bit each.
     keys: u128,

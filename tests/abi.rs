@@ -6,6 +6,8 @@
 //!
 //! A version that was never released need not be kept to: delete its description before the refresh.
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,12 +38,25 @@ impl Abi {
         [(); 2].map(|()| numbers.next().expect("three numbers"))
     }
 
+    /// Whether a lost fact of `older` was the size of a struct that may grow, and has: every new
+    /// member is behind the old ones.
+    fn has_grown(&self, lost: &str, older: &Self) -> bool {
+        let Some((name, size, alignment)) = struct_of(lost) else { return false };
+        let grown = self.facts.iter().filter_map(|fact| struct_of(fact)).any(|now| {
+            (now.0, now.2) == (name, alignment) && now.1 > size && GROWING.contains(&name)
+        });
+        let prefix = format!("field {name}.");
+        let mut new = self.facts.difference(&older.facts).filter(|fact| fact.starts_with(&prefix));
+        grown && new.all(|field| offset_of(field) >= size)
+    }
+
     /// Whether this version allows for what has changed since the `older` one of the same major version.
     fn may_follow(&self, older: &Self) -> Result<(), String> {
+        let lost = older.facts.difference(&self.facts).filter(|fact| !self.has_grown(fact, older));
         let list = |facts: BTreeSet<&String>, sign: &str| -> String {
             facts.iter().map(|fact| format!("\n  {sign} {fact}")).collect()
         };
-        let lost = list(older.facts.difference(&self.facts).collect(), "-");
+        let lost = list(lost.collect(), "-");
         let new = list(self.facts.difference(&older.facts).collect(), "+");
         if !lost.is_empty() {
             Err(format!("this breaks the ABI; raise the major version or undo it:{lost}{new}"))
@@ -51,6 +66,22 @@ impl Abi {
             Ok(())
         }
     }
+}
+
+/// The structs whose size each call is told: they may get members at their end.
+const GROWING: [&str; 2] = ["spsc_options", "spsc_stats_t"];
+
+/// The name, the size and the alignment of the struct that a fact is about.
+fn struct_of(fact: &str) -> Option<(&str, u64, &str)> {
+    let (name, numbers) = fact.strip_prefix("struct ")?.split_once(": size ")?;
+    let (size, alignment) = numbers.split_once(", ")?;
+    Some((name, size.parse().ok()?, alignment))
+}
+
+/// Where the field that a fact is about begins.
+fn offset_of(fact: &str) -> u64 {
+    let offset = fact.split_once(", offset ").and_then(|(_, rest)| rest.split(',').next());
+    offset.and_then(|number| number.parse().ok()).expect("a field has an offset")
 }
 
 fn output_of(command: &mut Command) -> String {
@@ -216,6 +247,23 @@ fn the_abi_is_the_described_one() {
     }
 }
 
+/// Compiled with the headers of version 0.2, whose structs are the first ones that calls are told
+/// the size of, and run with the library of today.
+#[test]
+fn a_program_of_the_first_version_runs_with_this_library() {
+    let library = shared_library();
+    let directory = library.parent().expect("a file is in a directory");
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("abi-program");
+    let mut command = Command::new(std::env::var_os("CC").unwrap_or("cc".into()));
+    command.args(["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-I"]);
+    command.arg(root().join("tests/abi/0.2")).arg(root().join("tests/abi/program.c"));
+    command.arg(&library).arg(format!("-Wl,-rpath,{}", directory.display()));
+    output_of(command.arg("-o").arg(&program));
+    support::provide_soname(directory);
+    let name = support::RingName::new();
+    support::run(Command::new(program).arg(&name));
+}
+
 mod the_rule {
     use super::Abi;
 
@@ -237,6 +285,67 @@ mod the_rule {
         let old = abi("0.1.0", "a = 1\nb\n");
         assert!(abi("0.2.0", "a = 1\n").may_follow(&old).is_err());
         assert!(abi("0.2.0", "a = 2\nb\n").may_follow(&old).is_err());
+    }
+
+    /// A version of the real description, with some facts replaced by others.
+    fn changed(version: &str, changes: &[(&str, &str)]) -> Abi {
+        let mut facts = super::HEADER_FACTS.clone();
+        for (old, new) in changes {
+            assert!(old.is_empty() || facts.remove(*old), "no fact {old}");
+            facts.extend((!new.is_empty()).then(|| new.to_string()));
+        }
+        Abi { version: version.to_owned(), facts }
+    }
+
+    fn real_struct(name: &str) -> (String, u64) {
+        let facts = super::HEADER_FACTS.iter();
+        let mut structs = facts.filter_map(|fact| Some((fact, super::struct_of(fact)?)));
+        let (fact, (_, size, _)) = structs.find(|(_, found)| found.0 == name).expect(name);
+        (fact.clone(), size)
+    }
+
+    #[test]
+    fn a_struct_that_calls_are_told_the_size_of_may_grow_at_its_end() {
+        let old = changed("0.2.0", &[]);
+        for name in super::GROWING {
+            let (fact, size) = real_struct(name);
+            let grown = fact.replace(&format!("size {size}"), &format!("size {}", size + 8));
+            let at = |offset| format!("field {name}.later: uint64_t, offset {offset}, size 8");
+            let growth = [(&*fact, &*grown), ("", &at(size))];
+            assert!(changed("0.3.0", &growth).may_follow(&old).is_ok(), "{name}");
+            assert!(changed("0.2.1", &growth).may_follow(&old).is_err(), "the minor version");
+            let inside = [(&*fact, &*grown), ("", &at(size - 8))];
+            assert!(changed("0.3.0", &inside).may_follow(&old).is_err(), "inside {name}");
+            let shrunk = fact.replace(&format!("size {size}"), &format!("size {}", size - 8));
+            assert!(changed("0.3.0", &[(&fact, &shrunk)]).may_follow(&old).is_err(), "{name}");
+            let aligned = grown.replace("alignment 8", "alignment 16");
+            let aligned = [(&*fact, &*aligned), ("", &at(size))];
+            assert!(changed("0.3.0", &aligned).may_follow(&old).is_err(), "alignment of {name}");
+        }
+    }
+
+    #[test]
+    fn no_other_struct_may_grow() {
+        let old = changed("0.2.0", &[]);
+        for name in ["spsc_cursor", "spsc_message", "spsc_wait_item", "spsc_role_stats"] {
+            let (fact, size) = real_struct(name);
+            let grown = fact.replace(&format!("size {size}"), &format!("size {}", size + 8));
+            let later = format!("field {name}.later: uint64_t, offset {size}, size 8");
+            let growth = [(&*fact, &*grown), ("", &*later)];
+            assert!(changed("0.3.0", &growth).may_follow(&old).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_single_fact_must_stay_as_it_is() {
+        let old = changed("0.2.0", &[]);
+        for fact in super::HEADER_FACTS.iter() {
+            assert!(changed("0.3.0", &[(fact, "")]).may_follow(&old).is_err(), "without {fact}");
+            // Another name, type or number.
+            let other = format!("{fact}0");
+            let changed = changed("0.3.0", &[(fact, &other)]);
+            assert!(changed.may_follow(&old).is_err(), "{other} for {fact}");
+        }
     }
 
     #[test]

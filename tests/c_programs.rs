@@ -72,6 +72,24 @@ fn cpp17_programs_pass_with_the_shared_library() {
     run_tests(Language::Cpp17, Linkage::Shared);
 }
 
+/// What one copy of the library made, another closes.
+#[test]
+#[cfg(not(target_env = "musl"))]
+fn a_plugin_with_a_copy_of_the_library_shares_rings_with_its_program() {
+    let directory = scratch_directory("two_copies");
+    let [plugin, program] = ["plugin.so", "program"].map(|file| directory.join(file));
+    let mut command = compiler(Language::C11);
+    command.args(["-shared", "-fPIC", "-Wl,-Bsymbolic", "-Wl,--exclude-libs,ALL"]);
+    command.arg("-I").arg(source("c_tests")).arg(source("c_tests/two_copies/plugin.c"));
+    command.arg(library_directory().join("libspsc_shm.a")).arg("-o").arg(&plugin);
+    run(&mut command);
+    let mut command = compiler(Language::C11);
+    command.arg("-I").arg(source("c_tests")).arg(source("c_tests/two_copies/program.c"));
+    command.arg(library_directory().join("libspsc_shm.a"));
+    run(command.args(["-lpthread", "-ldl", "-lm"]).arg("-o").arg(&program));
+    run(Command::new(program).arg(plugin));
+}
+
 /// The messages of one stream, of 1 to `max_size` random bytes.
 #[derive(Clone, Copy)]
 struct Messages {
@@ -254,6 +272,14 @@ fn compiled_example(language: Language, name: &str) -> PathBuf {
     compile.args(["-Wall", "-Wextra", "-Werror", "-pedantic"]);
     run(compile.current_dir(source("")));
     program
+}
+
+#[test]
+fn the_examples_with_messages_compile_as_they_say() {
+    // What they do is tested beside those in Rust.
+    for name in ["sender", "receiver"] {
+        compiled_example(Language::C11, name);
+    }
 }
 
 #[test]

@@ -49,6 +49,36 @@ fn the_rust_pair_copies_a_file() {
 }
 
 #[test]
+fn each_sender_sends_lines_to_each_receiver() {
+    let scratch = scratch_directory("message_examples");
+    let in_c = |name: &str| {
+        let program = scratch.join(name);
+        let file = source(&format!("examples/c/{name}.c"));
+        compile(Language::C11, Linkage::Static, &[file], &program);
+        program
+    };
+    let senders = [in_c("sender"), rust_example("sender")];
+    let receivers = [in_c("receiver"), rust_example("receiver")];
+    let (input, output) = (scratch.join("lines"), scratch.join("received"));
+    // One is empty, and one larger than the ring.
+    let lines = ["first".to_owned(), String::new(), "x".repeat(1_000_000), "last".to_owned()];
+    std::fs::write(&input, lines.join("\n")).expect("a file");
+    let expected: String =
+        (1..).zip(&lines).map(|(number, line)| format!("{number}: {line}\n")).collect();
+    for (sender, receiver) in senders.iter().flat_map(|s| receivers.iter().map(move |r| (s, r))) {
+        let name = RingName::new();
+        let mut send = Command::new(sender);
+        send.arg(&name).stdin(File::open(&input).expect("the lines"));
+        let mut receive = Command::new(receiver);
+        receive.arg(&name).stdout(File::create(&output).expect("a file"));
+        let parties = vec![Party::process(&mut receive), Party::process(&mut send)];
+        watch(parties, || output.metadata().map_or(0, |output| output.len()));
+        let same = std::fs::read_to_string(&output).unwrap() == expected;
+        assert!(same, "{sender:?} to {receiver:?}: see {output:?}");
+    }
+}
+
+#[test]
 fn a_ring_is_handed_to_a_child() {
     watch(vec![Party::process(&mut Command::new(rust_example("child")))], || 0);
 }
@@ -58,4 +88,13 @@ fn a_ring_is_used_on_both_sides_of_a_fork() {
     let program = scratch_directory("examples").join("fork");
     compile(Language::C11, Linkage::Static, &[source("examples/c/fork.c")], &program);
     watch(vec![Party::process(&mut Command::new(&program))], || 0);
+}
+
+#[test]
+fn one_consumer_receives_from_many_producers() {
+    let program = scratch_directory("examples").join("fan_in");
+    compile(Language::C11, Linkage::Static, &[source("examples/c/fan_in.c")], &program);
+    for program in [program, rust_example("fan_in")] {
+        watch(vec![Party::process(&mut Command::new(program))], || 0);
+    }
 }

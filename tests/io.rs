@@ -158,3 +158,20 @@ fn errors_of_making_a_ring_have_their_kinds() {
     let _ring = Ring::create(&name, 1).unwrap();
     assert_eq!(kind(Ring::create(&name, 1)), ErrorKind::AlreadyExists);
 }
+
+/// Memory that another process may write is never behind a reference that safe code can get, nor is
+/// a descriptor that it could cut an object short with.
+mod safe_code_gets {
+    use spsc_shm::{Consumer, Producer, ReadGrant, Ring, WriteGrant};
+    use static_assertions::assert_not_impl_any;
+    use std::borrow::{Borrow, BorrowMut};
+    use std::io::BufRead;
+    use std::ops::{Deref, DerefMut, Index, IndexMut, RangeFull};
+    use std::os::fd::{AsFd, IntoRawFd};
+
+    assert_not_impl_any!(ReadGrant<'_>: Deref, AsRef<[u8]>, Borrow<[u8]>, Index<usize>, Index<RangeFull>, BufRead);
+    assert_not_impl_any!(WriteGrant<'_>: Deref, DerefMut, AsRef<[u8]>, AsMut<[u8]>, Borrow<[u8]>, BorrowMut<[u8]>, IndexMut<usize>, IndexMut<RangeFull>);
+    assert_not_impl_any!(Consumer: BufRead, AsFd, IntoRawFd);
+    assert_not_impl_any!(Producer: AsFd, IntoRawFd);
+    assert_not_impl_any!(Ring: AsFd, IntoRawFd);
+}

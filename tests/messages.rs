@@ -144,6 +144,7 @@ impl Raw {
         let mut message = MaybeUninit::uninit();
         // SAFETY: the handle is open, and the place valid, and filled on success.
         match unsafe { spsc_receive(self.0, timeout_ns, message.as_mut_ptr()) } {
+            // SAFETY: as above.
             spsc_status::SPSC_OK => Ok(Sent::copy(&unsafe { message.assume_init() })),
             other => Err(other),
         }
@@ -154,6 +155,7 @@ impl Raw {
         let (mut count, to) = (usize::MAX, messages.as_mut_ptr());
         // SAFETY: the handle is open, and there is room for `max`, of which `count` are filled.
         match unsafe { spsc_receive_some(self.0, 0, to, max, &raw mut count) } {
+            // SAFETY: as above.
             spsc_status::SPSC_OK => unsafe {
                 assert!(count <= max);
                 messages.set_len(count);
@@ -657,6 +659,13 @@ fn the_end_of_the_stream_discards_half_a_message() {
     for _ in 0..2 {
         assert_eq!(status(consumer.receive(None)), Status::Closed);
     }
+    // What a later producer sends does not complete it, even if it says so.
+    let other = Ring::connect_fd(consumer.ring().sealed_fd().unwrap()).unwrap();
+    let mut producer = other.into_producer();
+    common::publish(&mut producer, &[header(8, CONTINUES, 2), [0; 8]].concat());
+    producer.send(3, b"after", NOW).unwrap();
+    let message = consumer.receive(NOW).unwrap();
+    assert_eq!((message.tag(), message.into_vec()), (3, b"after".to_vec()));
 }
 
 #[test]

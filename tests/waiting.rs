@@ -475,3 +475,40 @@ fn a_long_spin_ends_when_the_other_side_closes() {
     assert_eq!(ended.0, Status::Closed);
     assert!(ended.1 < spin, "the close was seen after {:?}", ended.1);
 }
+
+/// Has the kernel end this process if this thread makes a membarrier. False where it can't.
+fn forbid_membarrier() -> bool {
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut steps = [
+        // The system call's number comes first in what the filter sees.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_membarrier as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_KILL_PROCESS),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    // SAFETY: the program is valid, and copied by the kernel.
+    unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+    }
+}
+
+#[test]
+fn a_wait_that_finds_the_peer_closed_neither_announces_a_sleep_nor_makes_a_barrier() {
+    common::alone(|| {
+        let (mut producer, mut consumer) =
+            Options::new().spin(Spin::Never).anonymous(1).unwrap().split();
+        producer.claim(1, NOW).unwrap().publish_all();
+        assert_eq!(consumer.peek(1, NOW).unwrap().len(), 1);
+        drop(producer);
+        // An emulator knows no filters.
+        if !forbid_membarrier() {
+            return;
+        }
+        for timeout in [FOREVER, Some(OVERSTAY)] {
+            assert_eq!(status(consumer.peek(2, timeout)), Status::Closed);
+        }
+        assert_eq!(consumer.ring().stats().consumer.parks, 0);
+    });
+}

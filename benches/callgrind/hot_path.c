@@ -1,6 +1,8 @@
 /* claim, publish, peek, release of 64 bytes, ROUNDS times in one thread: for callgrind to count.
  *
- *     hot_path calls|inline ROUNDS
+ *     hot_path calls|inline|messages ROUNDS
+ *
+ * messages: send, receive and receive_done of 64 bytes, and the one copy that send makes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,13 +51,30 @@ static void __attribute__((noinline)) inlined(spsc_ring *ring, long rounds) {
     }
 }
 
+static void __attribute__((noinline)) by_messages(spsc_ring *ring, long rounds) {
+    char payload[MESSAGE] = {0};
+    for (long i = 0; i < rounds; i++) {
+        spsc_message message;
+        check(spsc_send(ring, 1, payload, sizeof payload, 0));
+        check(spsc_receive(ring, 0, &message));
+        check(spsc_receive_done(ring));
+    }
+}
+
 int main(int argc, char **argv) {
     spsc_ring *ring;
     if (argc != 3) {
         return EXIT_FAILURE;
     }
     check(spsc_create_anonymous(1 << 16, &ring));
-    (strcmp(argv[1], "inline") == 0 ? inlined : by_calls)(ring, strtol(argv[2], NULL, 10));
+    const long rounds = strtol(argv[2], NULL, 10);
+    if (strcmp(argv[1], "inline") == 0) {
+        inlined(ring, rounds);
+    } else if (strcmp(argv[1], "messages") == 0) {
+        by_messages(ring, rounds);
+    } else {
+        by_calls(ring, rounds);
+    }
     spsc_close(ring);
     return 0;
 }

@@ -17,7 +17,7 @@ pub(crate) fn announce(word: &ParkWord, wanted: u64) {
 /// amount: the nearer one stands.
 pub(crate) fn announce_nearer(word: &ParkWord, wanted: u64) {
     let earlier = word.wanted.load(Ordering::Relaxed);
-    let is_announced = word.parked.load(Ordering::Relaxed) != 0;
+    let is_announced = word.parked.load(Ordering::Relaxed) == 1;
     if !is_announced || wanted.wrapping_sub(earlier).cast_signed() < 0 {
         announce(word, wanted);
     }

@@ -7,7 +7,9 @@ use crate::inline::{WAYS, Way};
 use crate::process::{Child, Shared, nap};
 use crate::ring::*;
 use crate::rng::Rng;
-use spsc_shm::ffi::SPSC_WAIT_FOREVER;
+use spsc_shm::ffi::{
+    SPSC_CONSUMER, SPSC_ITEM_FRESH, SPSC_ITEM_NEXT_PEER, SPSC_PRODUCER, SPSC_WAIT_FOREVER,
+};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -190,7 +192,7 @@ fn one_call(ring: &Ring, side: Side, base: *mut u8, log: &Victim, rng: &mut Rng)
     let timeout = rng.pick(&[0, 0, 1, 10_000, 100_000, 300_000]);
     let (mut to, mut from, mut len) = (ptr::null_mut(), ptr::null(), want);
     let start = Instant::now();
-    let call = rng.below(9);
+    let call = rng.below(11);
     let status = match (call, side) {
         (0 | 1, Side::Producer) => ring.claim(want, timeout, &mut to),
         (2 | 3, Side::Producer) => ring.claim_some(want, timeout, &mut to, &mut len),
@@ -207,6 +209,11 @@ fn one_call(ring: &Ring, side: Side, base: *mut u8, log: &Victim, rng: &mut Rng)
             let stats = ring.stats();
             assert!(stats.available <= CAPACITY as u64);
             SPSC_OK
+        }
+        (8 | 9, side) => {
+            let side = if side == Side::Producer { SPSC_PRODUCER } else { SPSC_CONSUMER };
+            let flag = rng.pick(&[0, SPSC_ITEM_NEXT_PEER, SPSC_ITEM_FRESH]);
+            ring.wait_any(side | flag, want, timeout)
         }
         // Without limit: only an interruption or the end of the stream ends it.
         _ => {

@@ -14,6 +14,7 @@ mod hygiene;
 #[path = "../inline/mod.rs"]
 mod inline;
 mod kills;
+mod large;
 mod messages;
 mod process;
 #[cfg(target_arch = "x86_64")]
@@ -52,6 +53,7 @@ const PARTS: &[Part] = &[
     Part { name: "messages", run: messages::run, privileged: false },
     #[cfg(target_arch = "x86_64")]
     Part { name: "steps", run: steps::run, privileged: false },
+    Part { name: "large", run: large::run, privileged: false },
     Part { name: "forks", run: forks::run, privileged: false },
     Part { name: "hostile", run: hostile::run, privileged: false },
     #[cfg(target_arch = "x86_64")]

@@ -14,41 +14,48 @@ use std::time::Duration;
 
 struct Language {
     name: &'static str,
-    /// Shell commands, run in the root of the source tree, that leave the two programs README.md
-    /// describes as $OUT/producer and $OUT/consumer. $LIB holds the shared library.
+    /// Whether it speaks messages, and so has four programs.
+    messages: bool,
+    /// Shell commands, run in the root of the source tree, that leave the programs README.md
+    /// describes as $OUT/producer and $OUT/consumer, $OUT/sender and $OUT/receiver. $LIB holds the
+    /// shared library.
     build: &'static str,
 }
 
 const LANGUAGES: &[Language] = &[
     Language {
         name: "C",
+        messages: true,
         build: r#"
-            for role in producer consumer; do
+            for role in producer consumer sender receiver; do
                 cc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Iinclude \
                     -o "$OUT/$role" tests/interop/c/$role.c -L"$LIB" -lspsc_shm
             done"#,
     },
     Language {
         name: "C++",
+        messages: true,
         build: r#"
-            for role in producer consumer; do
+            for role in producer consumer sender receiver; do
                 c++ -std=c++17 -O2 -Wall -Wextra -Werror -Iinclude \
                     -o "$OUT/$role" tests/interop/cpp/$role.cpp -L"$LIB" -lspsc_shm
             done"#,
     },
     Language {
         name: "Go",
+        messages: true,
         build: r#"
             "$CARGO" build --quiet --release --lib --target-dir target
             cd bindings/go
-            for role in producer consumer; do
+            for role in producer consumer sender receiver; do
                 go build -o "$OUT/$role" ./cmd/spsc-$role
             done"#,
     },
     Language {
         name: "Rust",
+        messages: true,
         build: r#"
-            for role in producer consumer; do
+            for role in producer consumer sender receiver; do
                 "$CARGO" build --quiet --profile "$PROFILE" --example interop-$role
                 cp "$LIB/../examples/interop-$role" "$OUT/$role"
             done"#,
@@ -77,10 +84,22 @@ fn link_soname(dir: &Path) {
     symlink(library_dir().join("libspsc_shm.so"), link).expect("dir can be written");
 }
 
+/// The programs of a language.
 struct Programs {
-    producer: PathBuf,
-    consumer: PathBuf,
+    name: &'static str,
+    messages: bool,
+    directory: PathBuf,
 }
+
+/// Two programs that belong together.
+#[derive(Clone, Copy)]
+struct Pair {
+    from: &'static str,
+    to: &'static str,
+}
+
+const BYTES: Pair = Pair { from: "producer", to: "consumer" };
+const WHOLE: Pair = Pair { from: "sender", to: "receiver" };
 
 fn build(language: &Language, out: &Path) -> Programs {
     std::fs::create_dir_all(out).expect("the target directory can be written");
@@ -103,7 +122,7 @@ fn build(language: &Language, out: &Path) -> Programs {
         .status()
         .expect("a shell is there");
     assert!(status.success(), "the {} programs can't be built", language.name);
-    Programs { producer: out.join("producer"), consumer: out.join("consumer") }
+    Programs { name: language.name, messages: language.messages, directory: out.to_owned() }
 }
 
 /// A ring under a name of its own, which is unlinked in the end.
@@ -162,10 +181,16 @@ fn finish(child: Child) -> Output {
 }
 
 /// Lets the two programs speak with each other, and says what went wrong.
-fn converse(producer: &Path, consumer: &Path, number: usize, end: End) -> Result<(), String> {
+fn converse(
+    pair: Pair,
+    from: &Programs,
+    to: &Programs,
+    number: usize,
+    end: End,
+) -> Result<(), String> {
     let ring = NamedRing::create(number);
-    let producer = start(producer, &ring, number, end);
-    let consumer = start(consumer, &ring, number, end);
+    let producer = start(&from.directory.join(pair.from), &ring, number, end);
+    let consumer = start(&to.directory.join(pair.to), &ring, number, end);
     let [consumer, producer] = [consumer, producer].map(finish);
 
     let sent = match end {
@@ -184,20 +209,22 @@ fn converse(producer: &Path, consumer: &Path, number: usize, end: End) -> Result
 }
 
 /// docs/INTEROP.md
-fn document(matrix: &str) -> String {
+fn document(matrix: &str, messages: &str) -> String {
     format!(
         "# Every language with every other\n\n\
          Each row's producer sends {MESSAGES} messages to each column's consumer, another process. \
          The first mark\nstands for a producer that closes the ring after them, the second for one \
          that is killed.\n\n{matrix}\n\
+         The same with the library's own messages, of 0 bytes to four times the ring, each with a \
+         tag.\n\n{messages}\n\
          Made by `SPSC_UPDATE_INTEROP=1 cargo test --test interop -- --ignored`; the programs are \
          described in\n[tests/interop](../tests/interop/README.md).\n"
     )
 }
 
-fn check_document(matrix: &str) {
+fn check_document(matrix: &str, messages: &str) {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join("docs/INTEROP.md");
-    let document = document(matrix);
+    let document = document(matrix, messages);
     if std::env::var_os("SPSC_UPDATE_INTEROP").is_some() {
         std::fs::write(&path, &document).expect("docs/ can be written");
     }
@@ -220,26 +247,32 @@ fn every_language_speaks_with_every_other() {
     let programs: Vec<Programs> =
         LANGUAGES.iter().map(|language| build(language, &out.join(language.name))).collect();
 
-    let names: Vec<&str> = LANGUAGES.iter().map(|language| language.name).collect();
-    let mut matrix = format!("| from \\ to | {} |\n", names.join(" | "));
-    matrix += &format!("|---|{}\n", ":-:|".repeat(names.len()));
     let mut failures = Vec::new();
     let mut number = 0;
-    for (from, producers) in names.iter().zip(&programs) {
-        matrix += &format!("| **{from}** |");
-        for (to, consumers) in names.iter().zip(&programs) {
-            for end in ENDS {
-                number += 1;
-                let outcome = converse(&producers.producer, &consumers.consumer, number, end);
-                matrix += if outcome.is_ok() { " ✓" } else { " ✗" };
-                failures
-                    .extend(outcome.err().map(|what| format!("{from} to {to}, {end:?}: {what}")));
+    let mut matrix_of = |pair, languages: &[&Programs]| {
+        let names: Vec<&str> = languages.iter().map(|language| language.name).collect();
+        let mut matrix = format!("| from \\ to | {} |\n", names.join(" | "));
+        matrix += &format!("|---|{}\n", ":-:|".repeat(names.len()));
+        for from in languages {
+            matrix += &format!("| **{}** |", from.name);
+            for to in languages {
+                for end in ENDS {
+                    number += 1;
+                    let outcome = converse(pair, from, to, number, end);
+                    matrix += if outcome.is_ok() { " ✓" } else { " ✗" };
+                    let who = format!("{} to {}, {} {end:?}", from.name, to.name, pair.from);
+                    failures.extend(outcome.err().map(|what| format!("{who}: {what}")));
+                }
+                matrix += " |";
             }
-            matrix += " |";
+            matrix += "\n";
         }
-        matrix += "\n";
-    }
-    println!("{matrix}");
+        println!("{matrix}");
+        matrix
+    };
+    let all: Vec<&Programs> = programs.iter().collect();
+    let with_messages: Vec<&Programs> = programs.iter().filter(|of| of.messages).collect();
+    let (matrix, messages) = (matrix_of(BYTES, &all), matrix_of(WHOLE, &with_messages));
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
-    check_document(&matrix);
+    check_document(&matrix, &messages);
 }

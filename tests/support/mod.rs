@@ -91,7 +91,7 @@ pub fn compile(language: Language, linkage: Linkage, sources: &[PathBuf], progra
 const SYSTEM_LIBRARIES: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
 
 /// A program asks for the shared library by its SONAME, which carries the major version.
-fn provide_soname(libraries: &Path) {
+pub fn provide_soname(libraries: &Path) {
     let name = format!("libspsc_shm.so.{}", env!("CARGO_PKG_VERSION_MAJOR"));
     match symlink("libspsc_shm.so", libraries.join(name)) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {

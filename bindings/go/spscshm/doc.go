@@ -12,14 +12,22 @@
 // A Producer is an [io.Writer], a Consumer an [io.Reader]. Write and Read copy. [io.Copy] hands the
 // shared memory itself to the other reader or writer for the time of a call.
 //
+// # Messages
+//
+// A ring carries either bytes or messages, and its consumer must know which. [Producer.Send] sends a
+// message with a tag, of any size; [Consumer.Receive] and the iterator [Consumer.Messages] give it
+// where it lies, unless it was larger than half the ring. Programs in other languages send and
+// receive the same.
+//
 // # Claims and peeks
 //
 // To spare the copy, the producer claims free bytes, writes them where they lie, and publishes them;
 // the consumer peeks at bytes, reads them where they lie, and releases them. What a claim or a peek
 // returns is contiguous at any position and of any size up to the capacity.
 //
-// The slice lies in the shared memory, which the garbage collector does not know. It is valid until
-// its bytes are published or released, and no longer than its function says. Until then no Close, in
+// The slice lies in the shared memory, which the garbage collector does not know, and so does the Data
+// of a message. It is valid until its bytes are published or released, and no longer than its function
+// says. Until then no Close, in
 // whatever goroutine, takes the memory away. Afterwards the slice must not be used: its bytes are
 // the other process's, and once the ring is closed its addresses may be anybody's.
 //
@@ -31,15 +39,17 @@
 // with [ErrInterrupted] when somebody called [Ring.WakeupAll]. These come only where a call would
 // have to wait: what was published can always be read, and free space can always be filled.
 //
+// [WaitAny] waits for several rings at once.
+//
 // A call that waits holds an operating-system thread meanwhile, as any call into C does.
 //
 // # Cost
 //
-// Claim, Publish, Peek, Release, Write and Read are Go from end to end, and call into C only to wait
-// or to wake the other side. They don't allocate. What allocates is opening a ring, ReadFrom, a wait
-// with a context that takes longer than some 50 µs, and an error other than a timeout, an
-// interruption, and the end of the other side. (Go 1.26 is meant; older releases may allocate a few
-// bytes for any call into C.)
+// Claim, Publish, Peek, Release, Write, Read, Send and Receive are Go from end to end, and call into C
+// only to wait or to wake the other side. They don't allocate. What allocates is opening a ring,
+// ReadFrom, a message of fragments that is larger than those before it, a wait with a context that
+// takes longer than some 50 µs, and an error other than a timeout, an interruption, and the end of the
+// other side. (Go 1.26 is meant; older releases may allocate a few bytes for any call into C.)
 //
 // # Linking
 //

@@ -185,3 +185,68 @@ func ExampleStatus() {
 	}
 	// Output: spscshm: peek: the time ran out first
 }
+
+// A message arrives as it was sent, with its tag.
+func ExampleProducer_Send() {
+	r := ring()
+	defer r.Close()
+	if err := r.Producer().Send(42, []byte("hello"), spscshm.Forever); err != nil {
+		log.Fatal(err)
+	}
+	message, err := r.Consumer().Receive(spscshm.Forever)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d: %s\n", message.Tag, message.Data)
+	if err := r.Consumer().ReceiveDone(); err != nil {
+		log.Fatal(err)
+	}
+	// Output: 42: hello
+}
+
+// One consumer of several producers, each with a ring of its own.
+func ExampleWaitAny() {
+	var items []spscshm.WaitItem
+	for i := range [3]int{} {
+		r := ring()
+		defer r.Close()
+		go func(producer *spscshm.Producer, tag int) {
+			defer producer.Close()
+			if err := producer.Send(uint32(tag), []byte("hello"), spscshm.Forever); err != nil {
+				log.Print(err)
+			}
+		}(r.Producer(), i)
+		items = append(items, spscshm.WaitItem{End: r.Consumer(), Need: 1})
+	}
+	for len(items) > 0 {
+		if _, err := spscshm.WaitAny(items, spscshm.Forever); err != nil {
+			log.Fatal(err)
+		}
+		// Every ring that is ready gets its turn before the next wait.
+		var open []spscshm.WaitItem
+		for _, item := range items {
+			if item.Err == nil {
+				consumer := item.End.(*spscshm.Consumer)
+				message, err := consumer.Receive(0)
+				if err != nil {
+					log.Fatal(err)
+				}
+				fmt.Printf("%s from %d\n", message.Data, message.Tag)
+				// Else it would still be there for the next wait.
+				if err := consumer.ReceiveDone(); err != nil {
+					log.Fatal(err)
+				}
+			}
+			if item.Err == nil || !item.Ready() {
+				open = append(open, item)
+			} else if !errors.Is(item.Err, spscshm.ErrPeerClosed) {
+				log.Fatal(item.Err)
+			}
+		}
+		items = open
+	}
+	// Unordered output:
+	// hello from 0
+	// hello from 1
+	// hello from 2
+}

@@ -496,8 +496,8 @@ func (e *end) pause(l limit) error {
 }
 
 // ReceiveDone consumes what the last receive gave, which the producer may then write over, and must
-// not be used any more. The next receive does so by itself; before a long pause, and before Close, it
-// is worthwhile. If nothing is to be consumed, it does nothing.
+// not be used any more. The next receive does so by itself; call this before a long pause, before a wait
+// for more data, and before Close. If nothing is to be consumed, it does nothing.
 func (c *Consumer) ReceiveDone() error {
 	e := &c.end
 	if !e.enter() {

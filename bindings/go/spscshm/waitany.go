@@ -37,7 +37,8 @@ func (i *WaitItem) Ready() bool { return !errors.Is(i.Err, ErrTimeout) }
 const MaxWaitItems = mostItems
 
 // WaitAny waits until at least one item is decided, sets the Err of each, and returns how many are.
-// Serve all that are before the next wait, and none is starved. It claims and peeks nothing.
+// Serve all that are before the next wait, and none is starved. It claims, peeks and consumes nothing:
+// a message that was received is still there for it until [Consumer.ReceiveDone].
 //
 // If none is decided, the error says why: [ErrTimeout], or [ErrInterrupted] after a
 // [Ring.WakeupAll]. More than [MaxWaitItems] give [ErrTooLarge], and none at all

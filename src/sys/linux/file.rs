@@ -130,19 +130,18 @@ pub(crate) fn link_name(fd: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
     }
 }
 
-/// A new, empty object with a name, unless that is taken (`AlreadyExists`): for whoever may write.
+/// A new, empty object with a name, unless that is taken (`AlreadyExists`). Only this user may open it.
 pub(crate) fn create_new(name: &[u8]) -> Result<OwnedFd> {
     let made = PathBuffer::of_name(name)?.open(libc::O_CREAT | libc::O_EXCL | libc::O_RDWR, 0o600);
     made.map_err(already_exists)
 }
 
-/// Gives what stands under `name` the name `to` in its stead, unless that is taken
-/// (`AlreadyExists`).
+/// Renames an object to `to`, unless that name is taken (`AlreadyExists`).
 pub(crate) fn rename(name: &[u8], to: &[u8]) -> Result<()> {
     rename_with(name, to, libc::RENAME_NOREPLACE).map_err(already_exists)
 }
 
-/// Exchanges what two names stand for, as one step.
+/// Exchanges two names, in one step.
 pub(crate) fn exchange(one: &[u8], other: &[u8]) -> Result<()> {
     rename_with(one, other, libc::RENAME_EXCHANGE).map_err(not_found)
 }

@@ -12,6 +12,7 @@
 
 #define HEADER_SIZE 8
 #define LENGTHS 1500
+#define LONGEST 16384
 #define CONNECT_NS (10 * UINT64_C(1000000000))
 
 typedef struct {
@@ -75,6 +76,17 @@ static inline size_t next_message(stream *s, unsigned char message[HEADER_SIZE +
     put_u32(message, length);
     put_u32(message + 4, checksum);
     return HEADER_SIZE + length;
+}
+
+/* Makes the payload of the next message that the library frames, and returns its length. */
+static inline size_t next_payload(stream *s, uint32_t *tag, unsigned char payload[LONGEST]) {
+    uint64_t kind = next(s) % 4;
+    size_t length = (size_t)(next(s) % (kind == 0 ? LONGEST + 1 : 300));
+    *tag = (uint32_t)next(s);
+    uint64_t base = next(s);
+    for (size_t j = 0; j < length; j++)
+        payload[j] = (unsigned char)((base >> (8 * (j % 8))) ^ (j / 8));
+    return length;
 }
 
 #endif

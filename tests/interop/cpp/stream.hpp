@@ -7,11 +7,25 @@
 #include <cstdint>
 #include <cstring>
 #include <iostream>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 constexpr std::size_t header_size = 8;
+
+/// A message that the library frames.
+struct Payload {
+    std::uint32_t tag;
+    std::vector<unsigned char> bytes;
+};
+
+/// A handle for the C functions.
+using Handle = std::unique_ptr<spsc_ring, decltype(&spsc_close)>;
+
+inline void must(spsc_status status) {
+    if (status != SPSC_OK) throw std::runtime_error(spsc_status_string(status));
+}
 
 class Stream {
 public:
@@ -30,6 +44,24 @@ public:
 
     spsc::Ring connect() const {
         return spsc::Ring::connect(name_, std::chrono::seconds(10)).value();
+    }
+
+    Handle open() const {
+        spsc_ring *ring = nullptr;
+        must(spsc_connect_timeout(name_.c_str(), 10'000'000'000, &ring));
+        return Handle(ring, spsc_close);
+    }
+
+    /// The next message that the library frames.
+    Payload next_payload() {
+        const std::uint64_t kind = next() % 4;
+        Payload payload;
+        payload.bytes.resize(next() % (kind == 0 ? 16385 : 300));
+        payload.tag = static_cast<std::uint32_t>(next());
+        const std::uint64_t base = next();
+        for (std::size_t j = 0; j < payload.bytes.size(); ++j)
+            payload.bytes[j] = static_cast<unsigned char>((base >> (8 * (j % 8))) ^ (j / 8));
+        return payload;
     }
 
     /// The next message, with its header.

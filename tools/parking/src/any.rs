@@ -31,9 +31,9 @@ fn prefix() -> String {
 impl Rings {
     /// `spin` is for the waiter. The producers look for their answers for a moment, so that they
     /// publish while the waiter is on its way to sleep.
-    fn new(count: usize, spin: Spin) -> Outcome<Self> {
+    fn new(count: usize, capacity: usize, spin: Spin) -> Outcome<Self> {
         let make = |name: String, spin| -> Outcome<(Named, Ring)> {
-            let ring = Options::new().spin(spin).create(&name, 1)?;
+            let ring = Options::new().spin(spin).create(&name, capacity)?;
             Ok((Named(name), ring))
         };
         let answers = Spin::For(Duration::from_micros(50));
@@ -139,7 +139,7 @@ fn producers(rings: usize) -> usize {
 
 /// One run: how often the waiter slept.
 fn round(rings: usize, rounds: u64, refused: &str, run: u64) -> Outcome<u64> {
-    let all = Rings::new(rings, Spin::Never)?;
+    let all = Rings::new(rings, 1, Spin::Never)?;
     // Where the kernel sleeps on one word only, the clock ends the sleep: that is what saves it.
     let ahead = if refused == "nothing" { DAY } else { 0 }.to_string();
     let (prefix, count, rounds) = (prefix(), rings.to_string(), rounds.to_string());
@@ -218,7 +218,7 @@ pub fn serve(arguments: &[&str]) -> Outcome<()> {
 /// One busy ring among idle ones, each of which has a live producer. No cause to sleep.
 pub fn busy(rings: &str, messages: &str) -> Outcome<()> {
     // As in `busy`: strace makes a system call so slow that the other side gives up a short spin.
-    let all = Rings::new(rings.parse()?, Spin::For(Duration::from_millis(1)))?;
+    let all = Rings::new(rings.parse()?, 1 << 20, Spin::For(Duration::from_millis(1)))?;
     let mut producers = connect_all(&all)?;
     let server = Worker::start(&["any-serve", &prefix(), rings, messages])?;
     for _ in 0..messages.parse()? {
@@ -275,7 +275,7 @@ pub fn wake(arguments: &[&str]) -> Outcome<()> {
 
 /// From before a publish until the sleeper is out of its wait: the median, ns.
 fn cold_wake(rings: usize, how: &str, messages: u64) -> Outcome<u64> {
-    let all = Rings::new(rings, Spin::Never)?;
+    let all = Rings::new(rings, 1, Spin::Never)?;
     let mut producers = connect_all(&all)?;
     let mut answers = Ring::connect(&all.answers[0].0.0)?.into_consumer();
     let (count, number) = (rings.to_string(), messages.to_string());

@@ -21,6 +21,9 @@ import (
 const (
 	header     = 8
 	maxPayload = 1499
+	// Of the library's own framing: four times the ring of the tests, and mostly less.
+	maxTagged   = 16384
+	mostlyBelow = 300
 )
 
 // End is how the producer ends.
@@ -85,8 +88,64 @@ func (j Job) Produce() error {
 			return fmt.Errorf("message %d: %w", i, err)
 		}
 	}
+	return j.end()
+}
+
+// end is how a sender ends after its last message.
+func (j Job) end() error {
 	if j.End == EndKill {
 		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	return nil
+}
+
+// expected is what the other side finds behind the last message.
+func (j Job) expected() error {
+	if j.End == EndKill {
+		return spscshm.ErrPeerDead
+	}
+	return spscshm.ErrPeerClosed
+}
+
+// Send sends the messages with the library's own framing.
+func (j Job) Send() error {
+	ring, err := j.connect()
+	if err != nil {
+		return err
+	}
+	defer ring.Close()
+	producer := ring.Producer()
+	messages := newMessages(j.Seed)
+	for i := uint64(0); i < j.Count; i++ {
+		tag, payload := messages.nextTagged()
+		if err := producer.Send(tag, payload, spscshm.Forever); err != nil {
+			return fmt.Errorf("message %d: %w", i, err)
+		}
+	}
+	return j.end()
+}
+
+// Receive receives what Send sends, checks every byte of it, and checks how it ends.
+func (j Job) Receive() error {
+	ring, err := j.connect()
+	if err != nil {
+		return err
+	}
+	defer ring.Close()
+	consumer := ring.Consumer()
+	messages := newMessages(j.Seed)
+	for i := uint64(0); i < j.Count; i++ {
+		message, err := consumer.Receive(spscshm.Forever)
+		if err != nil {
+			return fmt.Errorf("message %d: %w", i, err)
+		}
+		tag, payload := messages.nextTagged()
+		if message.Tag != tag || !bytes.Equal(message.Data, payload) {
+			return fmt.Errorf("message %d: not the tag and the bytes that the seed says", i)
+		}
+	}
+	if _, err := consumer.Receive(spscshm.Forever); !errors.Is(err, j.expected()) {
+		return fmt.Errorf("after the last message: not %q but %v", j.expected(), err)
 	}
 	return nil
 }
@@ -105,12 +164,8 @@ func (j Job) Consume() error {
 			return fmt.Errorf("message %d: %w", i, err)
 		}
 	}
-	end := spscshm.ErrPeerClosed
-	if j.End == EndKill {
-		end = spscshm.ErrPeerDead
-	}
-	if _, err := consumer.Peek(1, spscshm.Forever); !errors.Is(err, end) {
-		return fmt.Errorf("after the last message: not %q but %v", end, err)
+	if _, err := consumer.Peek(1, spscshm.Forever); !errors.Is(err, j.expected()) {
+		return fmt.Errorf("after the last message: not %q but %v", j.expected(), err)
 	}
 	return nil
 }
@@ -140,7 +195,7 @@ func receive(consumer *spscshm.Consumer, expected []byte) error {
 // messages makes the stream's messages, one after the other.
 type messages struct {
 	state uint64
-	bytes [header + maxPayload]byte
+	bytes [maxTagged]byte
 }
 
 func newMessages(seed uint64) *messages {
@@ -161,12 +216,28 @@ func (m *messages) next() []byte {
 	base := m.random()
 	message := m.bytes[:header+length]
 	payload := message[header:]
-	for j := range payload {
-		payload[j] = byte(base>>(8*(j%8))) ^ byte(j/8)
-	}
+	fill(payload, base)
 	binary.LittleEndian.PutUint32(message, uint32(length))
 	binary.LittleEndian.PutUint32(message[4:], sum(payload))
 	return message
+}
+
+// nextTagged is the same for the library's own framing.
+func (m *messages) nextTagged() (tag uint32, payload []byte) {
+	below := uint64(mostlyBelow)
+	if m.random()%4 == 0 {
+		below = maxTagged + 1
+	}
+	payload = m.bytes[:m.random()%below]
+	tag = uint32(m.random())
+	fill(payload, m.random())
+	return tag, payload
+}
+
+func fill(payload []byte, base uint64) {
+	for j := range payload {
+		payload[j] = byte(base>>(8*(j%8))) ^ byte(j/8)
+	}
 }
 
 func sum(payload []byte) uint32 {

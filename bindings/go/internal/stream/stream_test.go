@@ -12,7 +12,7 @@ import (
 	"github.com/spsc-shm/spsc-shm/bindings/go/spscshm"
 )
 
-// build makes the two programs and gives their directory.
+// build makes the programs and gives their directory.
 func build(t *testing.T) string {
 	t.Helper()
 	directory := t.TempDir()
@@ -25,34 +25,41 @@ func build(t *testing.T) string {
 
 func TestTheProgramsSpeakWithEachOther(t *testing.T) {
 	programs := build(t)
-	for _, end := range []End{EndClose, EndKill} {
-		t.Run(string(end), func(t *testing.T) {
-			name := fmt.Sprintf("spscshm-stream-%d-%s", os.Getpid(), end)
-			ring, err := spscshm.Create(name, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer ring.Close()
-			defer spscshm.Unlink(name)
-			job := []string{name, "20000", "7", string(end)}
-			producer := exec.Command(filepath.Join(programs, "spsc-producer"), job...)
-			producer.Stderr = os.Stderr
-			if err := producer.Start(); err != nil {
-				t.Fatal(err)
-			}
-			// The test is the programs' only parent, and must not leave one behind.
-			defer producer.Process.Kill()
-			consumer := exec.Command(filepath.Join(programs, "spsc-consumer"), job...)
-			consumer.Stderr = os.Stderr
-			output, err := consumer.Output()
-			if err != nil || string(output) != "ok 20000\n" {
-				t.Errorf("the consumer says %q, %v", output, err)
-			}
-			var exit *exec.ExitError
-			if err := producer.Wait(); errors.As(err, &exit) != (end == EndKill) {
-				t.Errorf("the producer ends with %v", err)
-			}
-		})
+	pairs := [][2]string{{"spsc-producer", "spsc-consumer"}, {"spsc-sender", "spsc-receiver"}}
+	for _, pair := range pairs {
+		for _, end := range []End{EndClose, EndKill} {
+			t.Run(pair[0]+" "+string(end), func(t *testing.T) {
+				speak(t, filepath.Join(programs, pair[0]), filepath.Join(programs, pair[1]), end)
+			})
+		}
+	}
+}
+
+func speak(t *testing.T, from, to string, end End) {
+	name := fmt.Sprintf("spscshm-stream-%d-%s", os.Getpid(), end)
+	ring, err := spscshm.Create(name, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ring.Close()
+	defer spscshm.Unlink(name)
+	job := []string{name, "20000", "7", string(end)}
+	producer := exec.Command(from, job...)
+	producer.Stderr = os.Stderr
+	if err := producer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// The test is the programs' only parent, and must not leave one behind.
+	defer producer.Process.Kill()
+	consumer := exec.Command(to, job...)
+	consumer.Stderr = os.Stderr
+	output, err := consumer.Output()
+	if err != nil || string(output) != "ok 20000\n" {
+		t.Errorf("the consumer says %q, %v", output, err)
+	}
+	var exit *exec.ExitError
+	if err := producer.Wait(); errors.As(err, &exit) != (end == EndKill) {
+		t.Errorf("the producer ends with %v", err)
 	}
 }
 

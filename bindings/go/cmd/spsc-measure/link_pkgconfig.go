@@ -1,0 +1,6 @@
+//go:build spscshm_pkgconfig
+
+package main
+
+// #cgo pkg-config: spsc_shm
+import "C"
