@@ -93,6 +93,7 @@ while read -r name program; do
     crashes)
         run "$program" --exact kills --kills 40
         run "$program" --exact messages --kills 40
+        run "$program" --exact large --mib 16
         run "$program" --exact forks --processes 2 --roles 40
         run "$program" --exact hostile --corruptions 20000
         run "$program" --exact hygiene --cycles 100
