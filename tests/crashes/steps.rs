@@ -1,4 +1,4 @@
-//! A process that publishes, or releases, is killed after each single instruction of that function,
+//! A process that publishes, sends a message, or releases, is killed after each single instruction of that function,
 //! while the other side sleeps or polls. Whatever the instant, either nothing was handed over or
 //! all of it. The other side gets it without help, and whoever takes the role over goes on.
 
@@ -8,19 +8,23 @@ use crate::process::{Child, Shared};
 use crate::ring::*;
 use crate::stream::Stream;
 use crate::trace::{Tracee, checkpoint};
-use spsc_shm::ffi::{SPSC_WAIT_FOREVER, spsc_publish, spsc_release};
+use spsc_shm::ffi::{SPSC_WAIT_FOREVER, spsc_publish, spsc_release, spsc_send};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 use support::until;
 
 const CAPACITY: u64 = 4096;
 const MESSAGE: u64 = 256;
+/// Bytes in a frame of so many.
+const PAYLOAD: usize = MESSAGE as usize - 8;
 
 /// Whose function is stepped through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stepped {
     Publish,
     Release,
+    /// With messages whose frames are as long as the others' messages.
+    Send,
 }
 
 struct Scenario {
@@ -37,14 +41,15 @@ struct Scenario {
 pub fn run(options: &Options) {
     // Every instruction in the build that is shipped, and some in a build with longer functions.
     let stride = options.get("stride", if cfg!(debug_assertions) { 17 } else { 1 });
-    for stepped in [Stepped::Publish, Stepped::Release] {
-        for way in [Way::Functions, Way::Inline] {
+    for stepped in [Stepped::Publish, Stepped::Release, Stepped::Send] {
+        let sends = stepped == Stepped::Send;
+        for way in if sends { &[Way::Functions][..] } else { &[Way::Functions, Way::Inline] } {
             for peer_sleeps in [true, false] {
                 let name = Name::unique();
                 let ring = Ring::create(&name, CAPACITY as usize, &sleepy()).unwrap();
-                let stream = Stream::uniform(MESSAGE as usize);
+                let stream = Stream::uniform(if sends { PAYLOAD } else { MESSAGE as usize });
                 let looks = Shared::new();
-                Scenario { stepped, way, peer_sleeps, name, ring, stream, looks }.run(stride);
+                Scenario { stepped, way: *way, peer_sleeps, name, ring, stream, looks }.run(stride);
             }
         }
     }
@@ -53,7 +58,7 @@ pub fn run(options: &Options) {
 impl Scenario {
     fn run(&self, stride: u64) {
         let mut peer = Child::fork(|| match self.stepped {
-            Stepped::Publish => self.consume_for_ever(),
+            Stepped::Publish | Stepped::Send => self.consume_for_ever(),
             Stepped::Release => self.produce_for_ever(),
         });
         let (mut instructions, mut handed_over, mut longest) = (0, 0, Duration::ZERO);
@@ -104,9 +109,25 @@ impl Scenario {
     }
 
     fn consume_one(&self, ring: &Ring, timeout_ns: u64) {
-        if self.peek(ring, timeout_ns) {
+        if self.stepped == Stepped::Send {
+            let number = ring.stats().released / MESSAGE;
+            let status = ring.receive(timeout_ns, |tag, message| {
+                assert_eq!((tag, message.len()), (number as u32, PAYLOAD), "torn: a header");
+                self.stream.check(number, message);
+            });
+            if self.looked(status) {
+                assert_eq!(ring.receive_done(), SPSC_OK);
+            }
+        } else if self.peek(ring, timeout_ns) {
             assert_eq!(ring.release(MESSAGE as usize), SPSC_OK);
         }
+    }
+
+    fn send_one(&self, ring: &Ring) -> spsc_status {
+        let number = ring.stats().published / MESSAGE;
+        let mut message = [0; PAYLOAD];
+        self.stream.write(number, &mut message);
+        ring.send(number as u32, &message, SPSC_WAIT_FOREVER)
     }
 
     fn produce_one(&self, ring: &Ring, timeout_ns: u64) {
@@ -143,7 +164,7 @@ impl Scenario {
     fn position(&self) -> u64 {
         let stats = self.ring.stats();
         match self.stepped {
-            Stepped::Publish => stats.published,
+            Stepped::Publish | Stepped::Send => stats.published,
             Stepped::Release => stats.released,
         }
     }
@@ -151,7 +172,7 @@ impl Scenario {
     /// Waits until the peer has gone as far as it can: to an empty ring, or to a full one.
     fn await_answer(&self, peer: &mut Child) {
         let bytes = match self.stepped {
-            Stepped::Publish => 0,
+            Stepped::Publish | Stepped::Send => 0,
             Stepped::Release => CAPACITY,
         };
         until("the peer gets what was handed over", || {
@@ -170,7 +191,7 @@ impl Scenario {
             }
             let stats = self.ring.stats();
             let parked = match self.stepped {
-                Stepped::Publish => stats.consumer.parked,
+                Stepped::Publish | Stepped::Send => stats.consumer.parked,
                 Stepped::Release => stats.producer.parked,
             };
             parked != 0 && peer.sleeps()
@@ -187,12 +208,15 @@ impl Scenario {
             assert!(match self.stepped {
                 Stepped::Publish => self.claim(&ring, SPSC_WAIT_FOREVER),
                 Stepped::Release => self.peek(&ring, SPSC_WAIT_FOREVER),
+                // Takes the role.
+                Stepped::Send => ring.wait_for_space(MESSAGE as usize, 0) == SPSC_OK,
             });
             ring.go(self.way, 0);
             checkpoint();
             let status = match self.stepped {
                 Stepped::Publish => ring.publish(MESSAGE as usize),
                 Stepped::Release => ring.release(MESSAGE as usize),
+                Stepped::Send => self.send_one(&ring),
             };
             assert_eq!(status, SPSC_OK);
             checkpoint();
@@ -201,6 +225,7 @@ impl Scenario {
         let entry = match (self.stepped, self.way) {
             (Stepped::Publish, Way::Functions) => spsc_publish as *const () as u64,
             (Stepped::Release, Way::Functions) => spsc_release as *const () as u64,
+            (Stepped::Send, _) => spsc_send as *const () as u64,
             (Stepped::Publish, _) => inline_publish as *const () as u64,
             (Stepped::Release, _) => inline_release as *const () as u64,
         };
@@ -235,6 +260,7 @@ impl Scenario {
         match self.stepped {
             Stepped::Publish => self.produce_one(&ring, SPSC_WAIT_FOREVER),
             Stepped::Release => self.consume_one(&ring, SPSC_WAIT_FOREVER),
+            Stepped::Send => assert_eq!(self.send_one(&ring), SPSC_OK),
         }
         assert_eq!(self.position() - before, if handed_over { 2 } else { 1 } * MESSAGE);
         drop(ring);
