@@ -278,3 +278,27 @@ fn the_examples_compile_as_they_say_and_copy_a_file() {
         }
     }
 }
+
+#[test]
+fn the_examples_with_small_records_lose_none() {
+    const COUNT: &str = "300000";
+    let languages = [Language::C11, Language::Cpp17];
+    let producers = languages.map(|language| compiled_example(language, "readings_producer"));
+    let consumers = languages.map(|language| compiled_example(language, "readings_consumer"));
+    let output = scratch_directory("examples").join("readings");
+    for (producer, consumer) in producers.iter().flat_map(|p| consumers.iter().map(move |c| (p, c)))
+    {
+        let name = RingName::new();
+        let mut produce = Command::new(producer);
+        let mut consume = Command::new(consumer);
+        produce.arg(&name).arg(COUNT);
+        consume.arg(&name).stdout(File::create(&output).expect("a file"));
+        watch(vec![Party::process(&mut consume), Party::process(&mut produce)], || 0);
+        let said = std::fs::read_to_string(&output).expect("the output");
+        assert_eq!(
+            said,
+            format!("{COUNT} readings, sum 149850000\n"),
+            "{producer:?}, {consumer:?}"
+        );
+    }
+}

@@ -59,8 +59,10 @@ const GO: Tongue = Tongue {
             ),
         )
         .expect("as above");
+        // Go does not see that the library has changed, and would not link again.
+        let _ = std::fs::remove_file(program);
         let mut go = Command::new("go");
-        run(go.args(["build", "-a", "-o"]).arg(program).current_dir(module));
+        output_of(go.args(["build", "-o"]).arg(program).current_dir(module));
     },
 };
 
