@@ -288,7 +288,7 @@ fn the_examples_with_small_records_lose_none() {
     let output = scratch_directory("examples").join("readings");
     for (producer, consumer) in producers.iter().flat_map(|p| consumers.iter().map(move |c| (p, c)))
     {
-        let name = RingName::new();
+        let name = Name::new();
         let mut produce = Command::new(producer);
         let mut consume = Command::new(consumer);
         produce.arg(&name).arg(COUNT);
