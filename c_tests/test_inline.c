@@ -209,8 +209,12 @@ static void null_is_refused(void)
     CHECK(spsc_cursor_of(NULL, SPSC_PRODUCER) == NULL);
     CHECK(spsc_cursor_of(ring, 0) == NULL);
     CHECK(spsc_cursor_of(ring, SPSC_PRODUCER | SPSC_CONSUMER) == NULL);
+    errno = ENOENT;
     CHECK_STATUS(spsc_inline_claim(ring, producer, 1, 0, NULL), SPSC_ERR_INVALID_ARGUMENT);
+    CHECK(errno == 0);
+    errno = ENOENT;
     CHECK_STATUS(spsc_inline_peek(ring, consumer, 1, 0, NULL), SPSC_ERR_INVALID_ARGUMENT);
+    CHECK(errno == 0);
     CHECK_FAILS(to, spsc_inline_claim(NULL, NULL, 1, 0, &to), SPSC_ERR_INVALID_ARGUMENT);
     CHECK_FAILS(from, spsc_inline_peek(NULL, NULL, 1, 0, &from), SPSC_ERR_INVALID_ARGUMENT);
     CHECK_STATUS(spsc_inline_publish(NULL, NULL, 1), SPSC_ERR_INVALID_ARGUMENT);
@@ -385,10 +389,12 @@ static void *a_late_claim(void *unused)
     return unused;
 }
 
-/* A handle counts whom it has woken: so a sleeper that only looked up by itself shows. */
+/* A handle counts whom it has woken. A sleeper looks up by itself ten times a second, and is not woken
+ * if it does so at that moment: so not every round counts. */
 static void a_sleeper_is_woken_once_it_has_enough(void)
 {
     pthread_t thread;
+    uint64_t consumers_woken = 0, producers_woken = 0;
     for (int i = 0; i < 20; i++) {
         open_ring();
         CHECK(pthread_create(&thread, NULL, a_late_peek, NULL) == 0);
@@ -397,8 +403,9 @@ static void a_sleeper_is_woken_once_it_has_enough(void)
         put(1);
         CHECK(stats().producer.wakes == 0);
         put(1);
-        CHECK(stats().producer.wakes == 1);
         CHECK(pthread_join(thread, NULL) == 0);
+        CHECK(stats().producer.wakes <= 1);
+        consumers_woken += stats().producer.wakes;
         OK(release(2));
 
         put(capacity);
@@ -409,10 +416,12 @@ static void a_sleeper_is_woken_once_it_has_enough(void)
         OK(release(1));
         CHECK(stats().consumer.wakes == 0);
         OK(release(1));
-        CHECK(stats().consumer.wakes == 1);
         CHECK(pthread_join(thread, NULL) == 0);
+        CHECK(stats().consumer.wakes <= 1);
+        producers_woken += stats().consumer.wakes;
         spsc_close(ring);
     }
+    CHECK(consumers_woken > 0 && producers_woken > 0);
 }
 
 int main(void)

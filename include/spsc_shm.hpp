@@ -236,9 +236,17 @@ struct Access {
 
 #if !defined(SPSC_SHM_NO_INLINE)
 
+/// What a call without a handle returns. Once this is ruled out, the compiler checks no more.
+inline Status refuse_none() noexcept
+{
+    errno = 0;
+    return SPSC_ERR_INVALID_ARGUMENT;
+}
 inline Status claim(Access on, std::size_t want, std::uint64_t timeout_ns, void** data) noexcept
 {
-    return ::spsc_inline_claim(on.ring, on.cursor, want, timeout_ns, data);
+    return on.cursor == nullptr
+               ? refuse_none()
+               : ::spsc_inline_claim(on.ring, on.cursor, want, timeout_ns, data);
 }
 inline Status publish(Access on, std::size_t n) noexcept
 {
@@ -246,7 +254,9 @@ inline Status publish(Access on, std::size_t n) noexcept
 }
 inline Status peek(Access on, std::size_t want, std::uint64_t timeout_ns, const void** data) noexcept
 {
-    return ::spsc_inline_peek(on.ring, on.cursor, want, timeout_ns, data);
+    return on.cursor == nullptr
+               ? refuse_none()
+               : ::spsc_inline_peek(on.ring, on.cursor, want, timeout_ns, data);
 }
 inline Status release(Access on, std::size_t n) noexcept
 {
@@ -256,6 +266,14 @@ inline Status release(Access on, std::size_t n) noexcept
 inline bool has(Access on, std::size_t need, bool consumes) noexcept
 {
     return on.cursor != nullptr && ::spsc_inline_has(on.cursor, need, consumes) != 0;
+}
+/// The bytes, claimed or peeked, if they are known to be there; or nullptr.
+inline void* reserve(Access on, std::size_t want, bool consumes) noexcept
+{
+    std::uint8_t* data = nullptr;
+    return on.cursor != nullptr && ::spsc_inline_reserve(on.cursor, want, consumes, &data) != 0
+               ? data
+               : nullptr;
 }
 
 #else
@@ -279,6 +297,10 @@ inline Status release(Access on, std::size_t n) noexcept
 inline bool has(Access, std::size_t, bool) noexcept
 {
     return false;
+}
+inline void* reserve(Access, std::size_t, bool) noexcept
+{
+    return nullptr;
 }
 
 #endif
@@ -628,12 +650,13 @@ class Producer : public detail::End<SPSC_PRODUCER> {
     /// Blocks: up to timeout.
     Result<WriteClaim> claim(std::size_t want, Timeout timeout = forever) noexcept
     {
+        const detail::Access on = access();
         void* data = nullptr;
-        const Status status = detail::claim(access(), want, timeout.ns(), &data);
+        const Status status = detail::claim(on, want, timeout.ns(), &data);
         if (status != SPSC_OK) {
             return detail::failure("spsc_claim", status);
         }
-        return WriteClaim(access(), static_cast<std::byte*>(data), want);
+        return WriteClaim(on, static_cast<std::byte*>(data), want);
     }
 
     /// Waits until `min` bytes are free, and claims all that are free: one call for many messages.
@@ -733,12 +756,13 @@ class Consumer : public detail::End<SPSC_CONSUMER> {
     /// Blocks: up to timeout.
     Result<ReadClaim> peek(std::size_t want, Timeout timeout = forever) noexcept
     {
+        const detail::Access on = access();
         const void* data = nullptr;
-        const Status status = detail::peek(access(), want, timeout.ns(), &data);
+        const Status status = detail::peek(on, want, timeout.ns(), &data);
         if (status != SPSC_OK) {
             return detail::failure("spsc_peek", status);
         }
-        return ReadClaim(access(), static_cast<const std::byte*>(data), want);
+        return ReadClaim(on, static_cast<const std::byte*>(data), want);
     }
 
     /// Waits until `min` bytes are there, and returns all that are there: one call for many

@@ -93,8 +93,10 @@ class SpscShm {
     /// Thread: producer. Blocks: up to timeout_ns.
     void* claim(std::size_t want, std::uint64_t timeout_ns)
     {
-        void* data = nullptr;
-        if (wait(Side::producer, "claim", want, timeout_ns)) {
+        void* data = detail::reserve(producing(), want, false);
+        if (data != nullptr) {
+            succeed(Side::producer);
+        } else if (wait(Side::producer, "claim", want, timeout_ns)) {
             check("claim", detail::claim(producing(), want, 0, &data));
         }
         return data;
@@ -116,6 +118,10 @@ class SpscShm {
     /// Thread: consumer. Blocks: up to timeout_ns.
     void* peek(std::size_t want, std::uint64_t timeout_ns)
     {
+        if (void* data = detail::reserve(consuming(), want, true)) {
+            succeed(Side::consumer);
+            return data;
+        }
         const void* data = nullptr;
         if (wait(Side::consumer, "peek", want, timeout_ns)) {
             check("peek", detail::peek(consuming(), want, 0, &data));
@@ -207,11 +213,16 @@ class SpscShm {
                 return false;
             }
         }
+        succeed(side);
+        return true;
+    }
+
+    void succeed(Side side) noexcept
+    {
         // Written only if it is news: two threads may share this cache line.
         if (last(side).load(std::memory_order_relaxed) != SPSC_OK) {
             last(side).store(SPSC_OK, std::memory_order_relaxed);
         }
-        return true;
     }
 
     [[gnu::cold, gnu::noinline]] void refuse(Side side, const char* call, Status status)
