@@ -84,8 +84,8 @@ cp tests/aarch64/{init,cc} "$root"
 cross() { aarch64-linux-gnu-gcc -std=gnu11 -O2 -Wall -Wextra -Werror -Iinclude "$@"; }
 cross -static tests/aarch64/end.c -o "$root/end"
 
-# Compile programs themselves, or look at files of the source tree.
-at_home=" abi c_programs examples header interop readme "
+# Compile programs themselves, look at files of the source tree, or search a model of processors.
+at_home=" abi c_programs examples header interop readme membarrier_model "
 while read -r name program; do
     case "$at_home" in *" $name "*) continue ;; esac
     place "$program"
@@ -93,6 +93,7 @@ while read -r name program; do
     crashes)
         run "$program" --exact kills --kills 40
         run "$program" --exact messages --kills 40
+        run "$program" --exact large --mib 16
         run "$program" --exact forks --processes 2 --roles 40
         run "$program" --exact hostile --corruptions 20000
         run "$program" --exact hygiene --cycles 100

@@ -1,6 +1,6 @@
 /*
  * Random numbers that both sides of a ring can make for themselves (SplitMix64), so that every
- * byte that arrives can be checked. tests/support/mod.rs has the same in Rust.
+ * byte that arrives can be checked. tests/support/src/random.rs has the same in Rust.
  */
 #ifndef PAYLOAD_H
 #define PAYLOAD_H

@@ -237,6 +237,14 @@ static void what_no_sender_writes_is_corrupt(void)
     CHECK_FAILS(data, spsc_message_claim(ring, 1, 0, &data), SPSC_ERR_CORRUPT);
     const spsc_message one = {"x", 1, 0, 0};
     CHECK_FAILS(count, spsc_send_some(ring, &one, 1, 0, &count), SPSC_ERR_CORRUPT);
+    /* Empty messages, but for the place where they lie. */
+    receive_bytes(ring, 19);
+    OK(spsc_claim(ring, 16, 0, &data));
+    memset(data, 0, 16);
+    OK(spsc_publish(ring, 16));
+    CHECK_FAILS(message, spsc_receive(ring, 0, &message), SPSC_ERR_CORRUPT);
+    CHECK_FAILS(count, spsc_receive_some(ring, 0, some, 1, &count), SPSC_ERR_CORRUPT);
+    CHECK_STATUS(spsc_receive_done(ring), SPSC_ERR_MISUSE);
     spsc_close(ring);
 }
 

@@ -6,8 +6,6 @@
 //!
 //! A version that was never released need not be kept to: delete its description before the refresh.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -260,7 +258,7 @@ fn a_program_of_the_first_version_runs_with_this_library() {
     command.arg(&library).arg(format!("-Wl,-rpath,{}", directory.display()));
     output_of(command.arg("-o").arg(&program));
     support::provide_soname(directory);
-    let name = support::RingName::new();
+    let name = support::Name::new();
     support::run(Command::new(program).arg(&name));
 }
 

@@ -1,17 +1,14 @@
 //! The C interface, used by C and C++ programs: the tests under `c_tests/`, streams between
-//! processes in either direction, what the shared library exports, and the examples.
-
-mod support;
+//! processes in either direction, and the examples.
 
 use spsc_shm::{Ring, Status};
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use support::{
-    Language, Linkage, Party, Payload, RingName, compile, compiler, library_directory, output_of,
-    run, scratch_directory, source, watch,
+    Language, Linkage, Name, Party, Rng, compile, compiler, library_directory, run,
+    scratch_directory, source, watch,
 };
 
 /// The programs of `c_tests/`: every `test_*.c`, and the two that talk to each other.
@@ -113,7 +110,7 @@ impl Messages {
     }
 
     /// The command line of a C peer.
-    fn c_peer(&self, program: &Path, name: &RingName) -> Party {
+    fn c_peer(&self, program: &Path, name: &Name) -> Party {
         let Self { min_capacity, seed, count, max_size } = self;
         Party::process(
             Command::new(program)
@@ -124,12 +121,12 @@ impl Messages {
     }
 }
 
-fn rust_producer(name: &RingName, messages: Messages) -> Party {
+fn rust_producer(name: &Name, messages: Messages) -> Party {
     let ring = Ring::connect(name).expect("the test has made the ring");
     Party::thread(move || {
         let max_size = messages.max_size(&ring);
         let mut producer = ring.into_producer();
-        let mut payload = Payload::new(messages.seed);
+        let mut payload = Rng::new(messages.seed);
         for _ in 0..messages.count {
             let size = payload.size(max_size);
             let mut grant = producer.claim(size, None).expect("the consumer is alive");
@@ -140,12 +137,12 @@ fn rust_producer(name: &RingName, messages: Messages) -> Party {
     })
 }
 
-fn rust_consumer(name: &RingName, messages: Messages) -> Party {
+fn rust_consumer(name: &Name, messages: Messages) -> Party {
     let ring = Ring::connect(name).expect("the test has made the ring");
     Party::thread(move || {
         let max_size = messages.max_size(&ring);
         let mut consumer = ring.into_consumer();
-        let mut payload = Payload::new(messages.seed);
+        let mut payload = Rng::new(messages.seed);
         for i in 0..messages.count {
             let size = payload.size(max_size);
             let grant = consumer.peek(size, None).expect("the producer is alive");
@@ -163,10 +160,10 @@ fn rust_consumer(name: &RingName, messages: Messages) -> Party {
 /// One stream between two parties, which each get the ring's name.
 fn stream(
     messages: Messages,
-    producer: impl FnOnce(&RingName) -> Party,
-    consumer: impl FnOnce(&RingName) -> Party,
+    producer: impl FnOnce(&Name) -> Party,
+    consumer: impl FnOnce(&Name) -> Party,
 ) {
-    let name = RingName::new();
+    let name = Name::new();
     let ring = Ring::create(&name, messages.min_capacity).expect("a ring");
     let parties = vec![producer(&name), consumer(&name)];
     watch(parties, || ring.stats().published.wrapping_add(ring.stats().released));
@@ -201,42 +198,6 @@ fn c_streams_to_c() {
             |name| messages.c_peer(&consumer, name),
         );
     }
-}
-
-/// The functions that the header declares.
-fn declared_functions() -> BTreeSet<String> {
-    let header = std::fs::read_to_string(source("include/spsc_shm.h")).expect("the header");
-    let code: String = header
-        .split("/*")
-        .map(|part| part.split_once("*/").map_or(part, |(_comment, code)| code))
-        .collect();
-    code.match_indices("spsc_")
-        .filter_map(|(at, _)| {
-            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            let end = code[at..].find(|c| !is_name(c))? + at;
-            code[end..].starts_with('(').then(|| code[at..end].to_owned())
-        })
-        .collect()
-}
-
-#[test]
-fn the_shared_library_exports_what_the_header_declares_and_nothing_else() {
-    let library = library_directory().join("libspsc_shm.so");
-    let table = output_of(Command::new("nm").args(["-D", "--defined-only"]).arg(library));
-    let exported: BTreeSet<String> =
-        table.lines().filter_map(|line| line.split(' ').next_back()).map(str::to_owned).collect();
-    let declared = declared_functions();
-    assert!(declared.contains("spsc_create") && declared.contains("spsc_version"), "{declared:?}");
-    assert_eq!(exported, declared);
-}
-
-#[test]
-fn the_shared_library_has_a_soname_with_the_major_version() {
-    let library = library_directory().join("libspsc_shm.so");
-    let section = output_of(Command::new("readelf").env("LC_ALL", "C").arg("-d").arg(library));
-    let soname = section.lines().find(|line| line.contains("(SONAME)")).expect("a SONAME");
-    let expected = format!("[libspsc_shm.so.{}]", env!("CARGO_PKG_VERSION_MAJOR"));
-    assert!(soname.ends_with(&expected), "{soname}");
 }
 
 /// The one-line command in the first comment of an example.
@@ -297,7 +258,7 @@ fn the_examples_compile_as_they_say_and_copy_a_file() {
         for (producer, consumer) in
             producers.iter().flat_map(|p| consumers.iter().map(move |c| (p, c)))
         {
-            let name = RingName::new();
+            let name = Name::new();
             let input = File::open(original).expect("the original");
             let output = File::create(&copy).expect("the copy");
             let mut produce = Command::new(producer);
@@ -327,7 +288,7 @@ fn the_examples_with_small_records_lose_none() {
     let output = scratch_directory("examples").join("readings");
     for (producer, consumer) in producers.iter().flat_map(|p| consumers.iter().map(move |c| (p, c)))
     {
-        let name = RingName::new();
+        let name = Name::new();
         let mut produce = Command::new(producer);
         let mut consume = Command::new(consumer);
         produce.arg(&name).arg(COUNT);

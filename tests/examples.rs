@@ -1,13 +1,11 @@
 //! The examples in Rust, and those in C that stand alone, do what they say. `c_programs.rs` has the
 //! pairs in C and C++.
 
-mod support;
-
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
 use support::{
-    Language, Linkage, Party, RingName, compile, library_directory, run, scratch_directory, source,
+    Language, Linkage, Name, Party, compile, library_directory, run, scratch_directory, source,
     watch,
 };
 
@@ -30,7 +28,7 @@ fn the_rust_pair_copies_a_file() {
     let (empty, copy) = (scratch.join("empty"), scratch.join("copy"));
     std::fs::write(&empty, "").expect("a file");
     for (original, at_once) in [(&producer, true), (&empty, true), (&empty, false)] {
-        let name = RingName::new();
+        let name = Name::new();
         let mut produce = Command::new(&producer);
         produce.arg(&name).stdin(File::open(original).expect("the original"));
         let mut consume = Command::new(&consumer);
@@ -66,7 +64,7 @@ fn each_sender_sends_lines_to_each_receiver() {
     let expected: String =
         (1..).zip(&lines).map(|(number, line)| format!("{number}: {line}\n")).collect();
     for (sender, receiver) in senders.iter().flat_map(|s| receivers.iter().map(move |r| (s, r))) {
-        let name = RingName::new();
+        let name = Name::new();
         let mut send = Command::new(sender);
         send.arg(&name).stdin(File::open(&input).expect("the lines"));
         let mut receive = Command::new(receiver);

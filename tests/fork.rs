@@ -1,9 +1,6 @@
 //! After `fork` without `exec`, the child's copy of a handle holds no role and keeps none of the
 //! parent's alive. It works as if newly connected. Each test runs in a process of its own.
 
-mod common;
-
-use common::{Name, alone, fork, publish, read, reap, slay, status, until};
 use spsc_shm::ffi::*;
 use spsc_shm::{Consumer, Options, Producer, Ring, RoleState, Spin, Status};
 use std::cell::Cell;
@@ -14,6 +11,7 @@ use std::ptr;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
+use support::{Name, alone, fork, publish, read, reap, slay, status, until};
 
 const FOREVER: Option<Duration> = None;
 const NOW: Option<Duration> = Some(Duration::ZERO);

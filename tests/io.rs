@@ -1,11 +1,9 @@
 //! The ends of a ring as `std::io` streams.
 
-mod common;
-
-use common::{Name, fork, reap, set_counters, watchdog};
 use spsc_shm::{Consumer, Producer, Ring};
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::thread;
+use support::{Name, fork, reap, set_counters, watchdog};
 
 fn ring() -> (Producer, Consumer) {
     Ring::anonymous(1).unwrap().split()
@@ -104,7 +102,7 @@ fn a_stream_that_ends_early_is_an_unexpected_end() {
 
 #[test]
 fn a_dead_producer_is_a_reset_connection() {
-    common::alone(|| {
+    support::alone(|| {
         let (mut producer, mut consumer) = ring();
         let child = fork(|| producer.write_all(b"last words").unwrap());
         assert_eq!(reap(child), 0);

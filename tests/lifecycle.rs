@@ -1,8 +1,5 @@
 //! Making, opening, replacing, handing over and closing rings.
 
-mod common;
-
-use common::{Name, Process, fork, object, page_size, reap, status, until, watchdog};
 use spsc_shm::{Options, Ring, RoleState, Status};
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -11,6 +8,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 use std::time::{Duration, Instant};
+use support::{Name, Process, fork, object, page_size, reap, status, until, watchdog};
 
 const FOREVER: Option<Duration> = None;
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -29,7 +27,7 @@ fn sleep_until_killed() -> ! {
 #[test]
 #[ignore = "a child process of the other tests"]
 fn child_process() {
-    let Some((task, argument)) = common::task() else { return };
+    let Some((task, argument)) = support::task() else { return };
     match task.as_str() {
         "create" => {
             let _ring = Ring::create(&argument, 1).unwrap();
@@ -341,7 +339,7 @@ fn names_follow_the_rules_of_shm_open() {
 
 #[test]
 fn the_mode_is_honoured_less_the_umask() {
-    common::alone(|| {
+    support::alone(|| {
         let mode_of = |options: Options| {
             let name = Name::new();
             let _ring = options.create(&name, 1).unwrap();
@@ -386,7 +384,7 @@ fn descriptors() -> Vec<(i32, i32)> {
 
 #[test]
 fn every_descriptor_is_closed_on_exec_and_when_the_ring_is_closed() {
-    common::alone(|| {
+    support::alone(|| {
         let before = descriptors();
         let name = Name::new();
         let created = Ring::create(&name, 1).unwrap();
@@ -407,7 +405,7 @@ fn every_descriptor_is_closed_on_exec_and_when_the_ring_is_closed() {
 
 #[test]
 fn a_process_without_standard_streams_cannot_print_into_a_ring() {
-    common::alone(|| {
+    support::alone(|| {
         let name = Name::new();
         // SAFETY: the copy is put back below; nothing uses the stream meanwhile.
         let stderr = unsafe { libc::dup(2) };
@@ -431,7 +429,7 @@ fn a_process_without_standard_streams_cannot_print_into_a_ring() {
 
 #[test]
 fn failures_leave_no_descriptor_and_no_object() {
-    common::alone(|| {
+    support::alone(|| {
         let before = descriptors();
         let name = Name::new();
         assert_eq!(status(Ring::create(&name, 1 << 45)), Status::NoSpace);
@@ -461,7 +459,7 @@ fn a_capacity_that_cannot_be_is_refused_without_eating_memory() {
 
 #[test]
 fn a_limit_on_the_size_of_files_is_a_status_and_not_a_signal() {
-    common::alone(|| {
+    support::alone(|| {
         let limit = libc::rlimit { rlim_cur: 1 << 20, rlim_max: 1 << 20 };
         // SAFETY: `limit` is valid.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
@@ -523,7 +521,7 @@ fn a_descriptor_that_is_not_fully_sealed_is_refused() {
 
 #[test]
 fn an_anonymous_ring_reaches_a_forked_child() {
-    common::alone(|| {
+    support::alone(|| {
         let ring = Ring::anonymous(1).unwrap();
         let object = ring.sealed_fd().unwrap().try_clone_to_owned().unwrap();
         let child = fork(|| {

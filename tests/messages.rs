@@ -1,9 +1,6 @@
 //! Messages arrive whole, in order and with their tags, or not at all: whatever the sizes, the
 //! timeouts, and the other side.
 
-mod common;
-
-use common::{HEAD, Process, TAIL, alone, object, page_size, set_counters, status, task, watchdog};
 use proptest::prelude::*;
 use spsc_shm::ffi::*;
 use spsc_shm::{Consumer, Producer, Ring, Status};
@@ -18,6 +15,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
+use support::{
+    HEAD, Process, TAIL, alone, object, page_size, set_counters, status, task, watchdog,
+};
 
 /// The system's allocator, which notes the largest piece that was asked for, and can be told to
 /// have none of that size.
@@ -662,7 +662,7 @@ fn the_end_of_the_stream_discards_half_a_message() {
     // What a later producer sends does not complete it, even if it says so.
     let other = Ring::connect_fd(consumer.ring().sealed_fd().unwrap()).unwrap();
     let mut producer = other.into_producer();
-    common::publish(&mut producer, &[header(8, CONTINUES, 2), [0; 8]].concat());
+    support::publish(&mut producer, &[header(8, CONTINUES, 2), [0; 8]].concat());
     producer.send(3, b"after", NOW).unwrap();
     let message = consumer.receive(NOW).unwrap();
     assert_eq!((message.tag(), message.into_vec()), (3, b"after".to_vec()));
@@ -803,15 +803,97 @@ fn what_no_sender_writes_is_corrupt() {
 fn a_stream_of_bytes_is_not_one_of_messages() {
     let ring = Ring::anonymous(page_size()).unwrap();
     let (mut producer, mut consumer) = ring.split();
-    common::publish(&mut producer, b"odd");
+    support::publish(&mut producer, b"odd");
     assert_eq!(status(producer.send(1, b"x", NOW)), Status::Corrupt);
     assert_eq!(status(producer.send_some(&[(1, b"x")], NOW)), Status::Corrupt);
     assert_eq!(status(producer.claim_message(1, NOW)), Status::Corrupt);
     assert_eq!(consumer.ring().available(), 3);
-    common::read(&mut consumer, 3);
-    common::publish(&mut producer, &[0; 16]);
+    support::read(&mut consumer, 3);
+    support::publish(&mut producer, &[0; 16]);
     assert_eq!(status(consumer.receive(NOW)), Status::Corrupt);
     assert_eq!(status(consumer.receive_some(NOW)), Status::Corrupt);
+
+    // Through the C functions, which look for many before they look for one.
+    let raw = Raw::new(1);
+    raw.start_at(3);
+    let mut data = ptr::null_mut();
+    // SAFETY: the handle is open, and 16 bytes are claimed.
+    unsafe {
+        assert_eq!(spsc_claim(raw.0, 16, 0, &raw mut data), SPSC_OK);
+        data.cast::<u8>().write_bytes(0, 16);
+        assert_eq!(spsc_publish(raw.0, 16), SPSC_OK);
+    }
+    // The first call takes the role, the second has it.
+    for _ in 0..2 {
+        assert_eq!(raw.receive_some(2), Err(SPSC_ERR_CORRUPT));
+        assert_eq!(raw.done(), SPSC_ERR_MISUSE);
+    }
+}
+
+/// What a broken or hostile sender may leave in the ring: frames, and what is nearly one.
+fn forged_words() -> impl Strategy<Value = Vec<u64>> {
+    let flags = prop_oneof![
+        4 => Just(0),
+        2 => Just(MORE),
+        2 => Just(MORE | CONTINUES),
+        1 => Just(CONTINUES),
+    ];
+    let word = prop_oneof![
+        8 => (flags, 0..80_u32).prop_map(|(flags, len)| u64::from_le_bytes(header(len, flags, 1))),
+        1 => any::<u64>(),
+        1 => any::<u32>().prop_map(u64::from),
+        1 => Just(0),
+    ];
+    proptest::collection::vec(word, 1..512)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 500,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Every call ends, and gives nothing beyond what is there: the memory around a ring is
+    /// guarded, so that an overrun is the end of this program.
+    #[test]
+    fn whatever_a_sender_writes_a_receiver_stays_within_the_ring(
+        words in forged_words(), at in 0..4096_u64, odd in prop_oneof![9 => Just(0), 1 => 1..8_u64],
+        max in 0..4096_usize, some in any::<bool>(),
+    ) {
+        let ring = Ring::anonymous(page_size()).unwrap();
+        let memory = Mapping::new(&ring);
+        let capacity = ring.capacity();
+        let start = at * 8 + odd;
+        for (i, word) in words.iter().enumerate() {
+            let place = (start as usize / 8 * 8 + 8 * i) % capacity;
+            memory.word(page_size() + place).store(*word, Ordering::Relaxed);
+        }
+        let there = (8 * words.len()).min(capacity);
+        set_counters(&ring, start + there as u64, start);
+        let mut consumer = ring.into_consumer();
+        consumer.set_max_message(max);
+        // Each step consumes something, or is the last.
+        for _ in 0..=words.len() {
+            let mut read = 0;
+            let ended = if some {
+                consumer.receive_some(NOW).map(|messages| {
+                    read = messages.iter().map(|message| message.to_vec().len()).sum();
+                    messages.done();
+                })
+            } else {
+                consumer.receive(NOW).map(|message| read = message.into_vec().len())
+            };
+            prop_assert!(read <= there);
+            match ended.map_err(|error| error.status()) {
+                Ok(()) => {}
+                Err(Status::TooLarge) => consumer.skip_message().unwrap(),
+                Err(Status::Timeout | Status::Corrupt) => return Ok(()),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        prop_assert!(false, "more messages than there are words");
+    }
 }
 
 /// A message that is good is still given, though what follows it is not.
@@ -886,6 +968,15 @@ impl Drop for Mapping {
     }
 }
 
+/// Stops a thread when the test is over, in whichever way.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_header_that_changes_while_it_is_read_is_one_or_the_other() {
     let _watchdog = watchdog();
@@ -895,6 +986,7 @@ fn a_header_that_changes_while_it_is_read_is_one_or_the_other() {
     let stop = AtomicBool::new(false);
     let headers = [header(5, 0, 1), header(1 << 28, 0, 2), header(8, 0, 3), header(60, MORE, 4)]
         .map(u64::from_le_bytes);
+    memory.word(page_size()).store(headers[0], Ordering::Relaxed);
     thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
@@ -903,9 +995,12 @@ fn a_header_that_changes_while_it_is_read_is_one_or_the_other() {
                 }
             }
         });
+        let _stop = Stop(&stop);
         let mut consumer = ring.into_consumer();
-        let (mut good, mut corrupt) = (0, 0);
-        for i in 0..200_000 {
+        let (mut good, mut corrupt, mut i) = (0, 0, 0);
+        // Until both were seen, however the two threads take turns.
+        while i < 200_000 || good == 0 || corrupt == 0 {
+            i += 1;
             let seen = if i % 2 == 0 {
                 consumer.receive(NOW).map(|message| (message.tag(), message.to_vec().len()))
             } else {
@@ -926,54 +1021,41 @@ fn a_header_that_changes_while_it_is_read_is_one_or_the_other() {
                 }
             }
         }
-        stop.store(true, Ordering::Relaxed);
-        assert!(good > 0 && corrupt > 0, "{good} good, {corrupt} corrupt");
     });
 }
 
-/// A flood of fragments that belong to nothing: none of them is a message, and there is always one
-/// more.
+/// More fragments than any sender makes, none of which completes a message: a call does not go
+/// through all of them before it looks at the time and for an interruption.
 #[test]
-fn an_endless_flood_of_fragments_does_not_hold_a_receiver() {
+fn a_flood_of_fragments_does_not_hold_a_receiver() {
     let _watchdog = watchdog();
-    let ring = Ring::anonymous(1 << 20).unwrap();
-    let capacity = ring.capacity();
-    let memory = Mapping::new(&ring);
     for flags in [CONTINUES | MORE, MORE] {
-        for at in (0..capacity).step_by(16) {
-            let header = u64::from_le_bytes(header(8, flags, 1));
-            memory.word(page_size() + at).store(header, Ordering::Relaxed);
-        }
-        let mut consumer = Ring::connect_fd(ring.sealed_fd().unwrap()).unwrap().into_consumer();
-        let interrupter = consumer.interrupter();
-        let stop = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    let tail = memory.word(TAIL as usize).load(Ordering::Acquire);
-                    let head = tail + capacity as u64;
-                    memory.word(HEAD as usize).store(head, Ordering::Release);
-                }
-            });
-            for timeout in [Duration::ZERO, Duration::from_millis(5)] {
-                assert_eq!(status(consumer.receive(Some(timeout))), Status::Timeout);
-            }
-            interrupter.interrupt();
-            assert_eq!(status(consumer.receive(None)), Status::Interrupted);
-            stop.store(true, Ordering::Relaxed);
-        });
+        let ring = Ring::anonymous(1 << 20).unwrap();
+        let capacity = ring.capacity();
+        let fragment = [header(8, flags, 1), [0; 8]].concat();
+        forge(&ring, &fragment.repeat(capacity / fragment.len()), capacity as u64);
+        let mut consumer = ring.into_consumer();
+        assert_eq!(status(consumer.receive(NOW)), Status::Timeout);
+        let left = consumer.ring().available();
+        assert!((1..capacity).contains(&left), "{left} of {capacity} are left");
+        consumer.interrupter().interrupt();
+        assert_eq!(status(consumer.receive(None)), Status::Interrupted);
+        assert!((1..left).contains(&consumer.ring().available()));
+        // With time enough it goes through all.
+        assert_eq!(status(consumer.receive(Some(Duration::from_secs(1)))), Status::Timeout);
+        assert_eq!(consumer.ring().available(), 0);
     }
 }
 
 #[test]
 fn half_a_message_of_a_killed_process_is_lost_and_no_other() {
     let _watchdog = watchdog();
-    let name = common::Name::new();
+    let name = support::Name::new();
     let ring = Ring::create(&*name, page_size()).unwrap();
     let mut consumer = Ring::connect(&*name).unwrap().into_consumer();
     let mut process = Process::start("half", &name);
     assert_eq!(consumer.receive(None).unwrap().into_vec(), b"before");
-    common::until("the ring is full again", || ring.available() == ring.capacity());
+    support::until("the ring is full again", || ring.available() == ring.capacity());
     process.kill();
     assert_eq!(status(consumer.receive(None)), Status::PeerDead);
     let mut producer = Ring::connect(&*name).unwrap().into_producer();
@@ -987,10 +1069,10 @@ fn a_forked_child_has_no_part_of_its_parents_message() {
         let (mut producer, mut consumer) = Ring::anonymous(page_size()).unwrap().split();
         producer.send(1, &bytes(page_size() * 3 / 4, 1), NOW).unwrap();
         let _ = consumer.receive(NOW).unwrap();
-        let child = common::fork(|| {
+        let child = support::fork(|| {
             assert_eq!(status(consumer.receive(NOW)), Status::RoleTaken);
         });
-        assert_eq!(common::reap(child), 0);
+        assert_eq!(support::reap(child), 0);
         assert!(consumer.receive(NOW).unwrap().into_vec() == bytes(page_size() * 3 / 4, 1));
     });
 }

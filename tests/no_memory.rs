@@ -1,12 +1,10 @@
 //! If the process's own memory runs out, making a ring fails as it should.
 
-mod common;
-
-use common::{Name, status, watchdog};
 use spsc_shm::{Ring, Status};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use support::{Name, status, watchdog};
 
 /// The system's allocator, which can be told to have no room for a handle.
 struct Short;

@@ -3,13 +3,11 @@
 //! A kernel has pages of one size. So this program stands in for the C library's `sysconf`, and tells the
 //! library of larger ones. The kernel can make every mapping of such a ring, too.
 
-mod common;
-
-use common::{Name, alone, fork, publish, read, reap, status};
 use spsc_shm::{Options, Ring, Status};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use support::{Name, alone, fork, publish, read, reap, status};
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
 const FOREVER: Option<Duration> = None;
@@ -67,7 +65,7 @@ fn pages_of_every_size_work() {
     alone(|| {
         for factor in FACTORS {
             with_pages(factor, || {
-                let page = common::page_size();
+                let page = support::page_size();
                 for (min, capacity) in [(1, page), (page + 1, 2 * page), (8 * page, 8 * page)] {
                     let name = Name::new();
                     let ring = Options::new().prefault(true).create(&name, min).unwrap();
@@ -111,11 +109,11 @@ fn an_anonymous_ring_of_another_page_size_is_another_layout() {
         for creator in FACTORS {
             FACTOR.store(creator, Ordering::Relaxed);
             // The descriptor outlives the handle, which only knows its own page size.
-            let fd = common::object(&Ring::anonymous(1).unwrap());
+            let fd = support::object(&Ring::anonymous(1).unwrap());
             for other in FACTORS {
                 with_pages(other, || match Ring::connect_fd(&fd) {
                     Ok(ring) => {
-                        assert_eq!((other, ring.capacity()), (creator, common::page_size()))
+                        assert_eq!((other, ring.capacity()), (creator, support::page_size()))
                     }
                     Err(error) => {
                         assert_ne!(other, creator);

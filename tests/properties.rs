@@ -3,7 +3,6 @@
 //! publishes of one claim, and misuse. Each side goes through the functions, through the inline
 //! header, or through both mixed.
 
-mod common;
 mod inline;
 
 use inline::*;
@@ -33,7 +32,7 @@ impl Raw {
     fn start_at(&self, counter: u64) {
         // SAFETY: the descriptor is open, and `ManuallyDrop` leaves it so.
         let object = ManuallyDrop::new(unsafe { File::from_raw_fd(spsc_fd(self.0)) });
-        for offset in [common::HEAD, common::TAIL] {
+        for offset in [support::HEAD, support::TAIL] {
             object.write_all_at(&counter.to_ne_bytes(), offset).expect("the object is ours");
         }
     }

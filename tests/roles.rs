@@ -1,15 +1,13 @@
 //! Who has a role, who gets it next, and what the other side learns of it.
 
-mod common;
-
-use common::{
-    HEAD, Name, Process, TAIL, object, publish, read, set_counters, status, until, watchdog,
-};
 use spsc_shm::{Consumer, Options, Producer, Ring, RoleState, Spin, Status};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
+use support::{
+    HEAD, Name, Process, TAIL, object, publish, read, set_counters, status, until, watchdog,
+};
 
 const FOREVER: Option<Duration> = None;
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -18,7 +16,7 @@ const BRIEF: Option<Duration> = Some(Duration::from_millis(5));
 #[test]
 #[ignore = "a child process of the other tests"]
 fn child_process() {
-    let Some((task, name)) = common::task() else { return };
+    let Some((task, name)) = support::task() else { return };
     let mut producer = Ring::connect(&name).unwrap().into_producer();
     let mut consumer = Ring::connect(&name).unwrap().into_consumer();
     match task.as_str() {
@@ -468,6 +466,6 @@ fn garbage_in_the_rest_of_the_control_block_does_no_harm() {
         let capacity = producer.ring().capacity();
         assert!(producer.claim(capacity, BRIEF).is_err());
         let _ = producer.ring().stats();
-        assert_eq!(producer.ring().capacity(), common::page_size());
+        assert_eq!(producer.ring().capacity(), support::page_size());
     }
 }

@@ -1,8 +1,5 @@
 //! One wait for many rings ends when there is cause at any of them, and says where.
 
-mod common;
-
-use common::{Name, Process, status, task, until, watchdog};
 use spsc_shm::{
     Consumer, End, Error, Options, Producer, Ready, Ring, Spin, Status, WaitSet, Waitable,
 };
@@ -10,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use support::{Name, Process, status, task, until, watchdog};
 
 const FOREVER: Option<Duration> = None;
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -198,7 +196,7 @@ fn an_ends_own_error_is_its_own() {
     assert_eq!(set.outcome(1), None);
     assert_eq!(set.outcome(2), Some(Err(Status::RoleTaken.into())));
     // A counter that can't be.
-    common::set_counters(set[1].ring(), u64::MAX / 2, 0);
+    support::set_counters(set[1].ring(), u64::MAX / 2, 0);
     assert_eq!(keys(set.wait(FOREVER)).len(), 3);
     set.remove(0);
     set.remove(2);
@@ -392,12 +390,12 @@ fn waits_where_the_kernel_refuses(error: i32) {
 
 #[test]
 fn a_kernel_without_futex_waitv_is_done_without() {
-    common::alone(|| waits_where_the_kernel_refuses(libc::ENOSYS));
+    support::alone(|| waits_where_the_kernel_refuses(libc::ENOSYS));
 }
 
 #[test]
 fn a_sandbox_that_refuses_futex_waitv_is_done_without() {
-    common::alone(|| waits_where_the_kernel_refuses(libc::EPERM));
+    support::alone(|| waits_where_the_kernel_refuses(libc::EPERM));
 }
 
 /// A ring that is always full holds up no other: the next call reports it.

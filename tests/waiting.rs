@@ -1,14 +1,12 @@
 //! A wait ends when there is cause, and not before.
 
-mod common;
-
-use common::{status, until, watchdog};
 use spsc_shm::{Consumer, Options, Producer, Result, Ring, RoleStats, Spin, Status};
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use support::{status, until, watchdog};
 
 const FOREVER: Option<Duration> = None;
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -264,7 +262,7 @@ fn a_large_claim_against_many_small_releases_costs_one_wake() {
 
 #[test]
 fn a_sleeper_is_woken_once_for_each_sleep() {
-    common::alone(|| {
+    support::alone(|| {
         AHEAD.store(DAY, Ordering::Relaxed);
         let (mut producer, mut consumer) = ring(Spin::Never);
         let ring = producer.ring().clone();
@@ -382,7 +380,7 @@ fn data_comes_before_an_interruption() {
 #[test]
 fn an_interruption_older_than_the_handle_is_not_its_own() {
     let _watchdog = watchdog();
-    let name = common::Name::new();
+    let name = support::Name::new();
     let creator = Ring::create(&name, 1).unwrap();
     creator.wakeup_all();
     let mut consumer = Ring::connect(&name).unwrap().into_consumer();
@@ -496,7 +494,7 @@ fn forbid_membarrier() -> bool {
 
 #[test]
 fn a_wait_that_finds_the_peer_closed_neither_announces_a_sleep_nor_makes_a_barrier() {
-    common::alone(|| {
+    support::alone(|| {
         let (mut producer, mut consumer) =
             Options::new().spin(Spin::Never).anonymous(1).unwrap().split();
         producer.claim(1, NOW).unwrap().publish_all();

@@ -236,7 +236,7 @@ impl Waiter {
         role.word(control).cpu.store(self.only_cpu.unwrap_or(SEVERAL_CPUS), Ordering::Relaxed);
     }
 
-    /// As new, but for what was learned.
+    /// As new, except that it keeps what was learned.
     pub(crate) fn reset(&mut self, control: &Control) {
         self.seen_interrupts = control.interrupts.load(Ordering::Relaxed);
         self.next_liveness = 0;

@@ -67,7 +67,7 @@ impl Pace {
     fn judge(&mut self, messages: u64) {
         self.respite = self.respite.saturating_sub(1);
         if messages < 2 * u64::from(SAMPLE) {
-            // One at a time, but for a few: nothing to gather.
+            // Mostly one at a time: there is nothing to gather.
             self.pauses /= 2;
             self.before_trial = None;
         } else if let Some((pauses, then)) = self.before_trial.take() {

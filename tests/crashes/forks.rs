@@ -2,11 +2,12 @@
 //! whenever it was forked, keeps a role of its parent's alive.
 
 use crate::Options;
-use crate::process::{Child, Shared, await_that, nap};
+use crate::process::{Child, Shared, nap};
 use crate::ring::*;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
+use support::until;
 
 const DEAD: i32 = 3;
 
@@ -36,16 +37,16 @@ pub fn run(options: &Options) {
                 take_roles(&names, scene);
             });
         });
-        await_that("all roles are taken", || scene.ready.load(SeqCst) != 0);
+        until("all roles are taken", || scene.ready.load(SeqCst) != 0);
         let children = scene.children.load(SeqCst);
         victim.kill();
         // A child that was forked at the last moment needs another to let go.
         let observers: Vec<_> = names.iter().map(|name| Ring::connect(name).unwrap()).collect();
-        await_that("no child keeps a role alive", || {
+        until("no child keeps a role alive", || {
             observers.iter().all(|ring| ring.stats().producer.state == DEAD)
         });
         drop(stop);
-        await_that("the children end", || scene.children.load(SeqCst) == 0);
+        until("the children end", || scene.children.load(SeqCst) == 0);
         println!("forks: {} roles taken amid {children} forks", names.len());
     }
 }

@@ -6,13 +6,13 @@ use crate::Options;
 use crate::inline::{WAYS, Way};
 use crate::process::{Child, Shared, nap};
 use crate::ring::*;
-use crate::rng::Rng;
 use spsc_shm::ffi::{
     SPSC_CONSUMER, SPSC_ITEM_FRESH, SPSC_ITEM_NEXT_PEER, SPSC_PRODUCER, SPSC_WAIT_FOREVER,
 };
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
+use support::Rng;
 
 const CAPACITY: usize = 8192;
 /// Where the control block ends and the data begins.

@@ -3,13 +3,13 @@
 
 use crate::Options;
 use crate::inline::WAYS;
-use crate::process::{Child, Shared, await_that, nap};
+use crate::process::{Child, Shared, nap};
 use crate::ring::*;
-use crate::rng::Rng;
 use crate::stream::Stream;
-use spsc_shm::ffi::SPSC_WAIT_FOREVER;
+use spsc_shm::ffi::{SPSC_WAIT_FOREVER, spsc_role_stats};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
+use support::{Rng, until};
 
 /// What a process was doing when it was killed.
 const ACTIVITIES: [&str; 5] = ["starting", "waiting", "holding", "handing over", "pausing"];
@@ -83,6 +83,15 @@ struct Ledger {
 enum Side {
     Producer,
     Consumer,
+}
+
+impl Side {
+    fn stats(self, ring: &Ring) -> spsc_role_stats {
+        match self {
+            Self::Producer => ring.stats().producer,
+            Self::Consumer => ring.stats().consumer,
+        }
+    }
 }
 
 struct Campaign {
@@ -219,7 +228,7 @@ fn a_newcomer_is_awake() {
         let ring = Ring::connect(&name).unwrap();
         ring.wait_for_data(1, SPSC_WAIT_FOREVER);
     });
-    await_that("the consumer sleeps", || ring.stats().consumer.parked != 0 && sleeper.sleeps());
+    until("the consumer sleeps", || ring.stats().consumer.parked != 0 && sleeper.sleeps());
     sleeper.kill();
     let newcomer = Ring::connect(&name).unwrap();
     assert_eq!(newcomer.wait_for_data(1, 0), SPSC_TIMEOUT);
@@ -258,13 +267,15 @@ fn campaign(kills: u64, seed: u64, capacity: usize, longest: usize) {
                 if child.is_some() {
                     continue;
                 }
-                if other_lives && rng.one_in(50) {
+                // One that died before it ever had its role is nobody's peer.
+                let had_role = side.stats(&ring).generation != 0;
+                if other_lives && had_role && rng.one_in(50) {
                     report.await_notice(&campaign, *side);
                 }
                 *child = Some(campaign.start(*side, rng.next()));
             }
         }
-        await_that("the stream goes on", || {
+        until("the stream goes on", || {
             for (side, child, _) in &mut children {
                 child.as_mut().unwrap().assert_alive(&format!("{side:?}"));
             }
@@ -287,12 +298,7 @@ fn campaign(kills: u64, seed: u64, capacity: usize, longest: usize) {
 impl Report {
     fn note(&mut self, side: Side, campaign: &Campaign, ring: &Ring) {
         self.activities[campaign.log(side).activity.load(SeqCst) as usize] += 1;
-        let stats = ring.stats();
-        let role = match side {
-            Side::Producer => stats.producer,
-            Side::Consumer => stats.consumer,
-        };
-        self.parked += u64::from(role.parked);
+        self.parked += u64::from(side.stats(ring).parked);
     }
 
     /// Leaves `dead` so until the other side has noticed.
@@ -303,7 +309,7 @@ impl Report {
         };
         let deaths = &campaign.log(survivor).deaths;
         let (before, start) = (deaths.load(SeqCst), Instant::now());
-        await_that("the death is noticed", || deaths.load(SeqCst) != before);
+        until("the death is noticed", || deaths.load(SeqCst) != before);
         self.longest_notice = self.longest_notice.max(start.elapsed());
         self.noticed += 1;
     }

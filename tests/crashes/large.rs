@@ -2,12 +2,13 @@
 //! closes its descriptors, and the locks that say who is alive go with those.
 
 use crate::Options;
-use crate::process::{Child, Shared, await_that};
+use crate::process::{Child, Shared};
 use crate::ring::*;
 use spsc_shm::ffi::SPSC_WAIT_FOREVER;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
+use support::until;
 
 pub fn run(options: &Options) {
     let mib = options.get("mib", 64);
@@ -35,13 +36,13 @@ fn death_of_a_process_of(mib: usize) {
         }
     });
     drop(writer);
-    await_that("the large process has its role", || ring.stats().producer.generation == 1);
+    until("the large process has its role", || ring.stats().producer.generation == 1);
     let consumer = Child::fork(|| {
         let ring = Ring::connect(&name).unwrap();
         assert_eq!(ring.wait_for_data(1, SPSC_WAIT_FOREVER), SPSC_PEER_DEAD);
         noticed.store(since.elapsed().as_nanos() as u64, SeqCst);
     });
-    await_that("the other sleeps", || ring.stats().consumer.parked != 0 && consumer.sleeps());
+    until("the other sleeps", || ring.stats().consumer.parked != 0 && consumer.sleeps());
     assert_eq!(noticed.load(SeqCst), 0, "a live process was taken for a dead one");
     let killed = since.elapsed();
     // SAFETY: takes no pointers; the process was not waited for.

@@ -20,7 +20,6 @@ mod process;
 #[cfg(target_arch = "x86_64")]
 mod replacing;
 mod ring;
-mod rng;
 mod spaces;
 #[cfg(target_arch = "x86_64")]
 mod steps;

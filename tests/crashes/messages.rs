@@ -2,13 +2,13 @@
 //! instants and restarted, again and again.
 
 use crate::Options;
-use crate::process::{Child, Shared, await_that, nap};
+use crate::process::{Child, Shared, nap};
 use crate::ring::*;
-use crate::rng::Rng;
 use crate::stream::Stream;
 use spsc_shm::ffi::SPSC_WAIT_FOREVER;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
+use support::{Rng, until};
 
 const CAPACITY: usize = 4096;
 
@@ -215,7 +215,7 @@ pub fn run(numbers: &Options) {
                 }
             }
         }
-        await_that("the stream goes on", || {
+        until("the stream goes on", || {
             for (_, child, _) in &mut children {
                 child.assert_alive("survivor");
             }

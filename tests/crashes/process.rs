@@ -2,10 +2,8 @@
 
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
-
-/// How long anything may take before it counts as hung.
-const HUNG: Duration = Duration::from_secs(60);
+use std::time::Duration;
+use support::until;
 
 /// A forked process, killed when it is dropped.
 pub struct Child {
@@ -36,7 +34,7 @@ impl Child {
     /// Waits for the process to end well.
     pub fn finish(mut self, who: &str) {
         let mut status = None;
-        await_that(&format!("the {who} ends"), || {
+        until(&format!("the {who} ends"), || {
             status = self.try_reap();
             status.is_some()
         });
@@ -91,15 +89,6 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         self.kill_and_reap();
-    }
-}
-
-/// Waits for a condition, in small naps. Fails if it takes so long that it will never come.
-pub fn await_that(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < HUNG, "waited in vain: {what}");
-        nap(Duration::from_micros(50));
     }
 }
 

@@ -3,12 +3,12 @@
 //! A ring in use never loses its name, and the name goes to whoever came last.
 
 use crate::Options;
-use crate::process::{Shared, await_that};
+use crate::process::Shared;
 use crate::ring::*;
-use crate::rng::Rng;
 use crate::trace::{Stop, Tracee, checkpoint};
 use spsc_shm::ffi::{SPSC_REPLACE_STALE, spsc_options};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
+use support::{Rng, until};
 
 const CAPACITY: usize = 4096;
 
@@ -155,7 +155,7 @@ fn death_at(call: u64) -> bool {
     }
     let pid = tracee.pid();
     tracee.kill();
-    await_that("the ring is replaced", || match Ring::create(&name, CAPACITY, &replacing()) {
+    until("the ring is replaced", || match Ring::create(&name, CAPACITY, &replacing()) {
         Ok(ring) => {
             assert_eq!(name.inode(), Some(ring.inode()));
             drop(Ring::connect(&name).unwrap());

@@ -8,37 +8,35 @@ use std::ffi::{CString, c_void};
 #[cfg(target_arch = "x86_64")]
 use std::os::unix::fs::MetadataExt;
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use spsc_shm::ffi::spsc_status;
 pub use spsc_status::*;
 
-/// A name that no other test uses; unlinked on drop.
-pub struct Name(CString);
+/// A name that no other test uses, for C too; unlinked on drop.
+pub struct Name(support::Name, CString);
 
 impl Name {
     pub fn unique() -> Self {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        Self(CString::new(format!("spsc-crashes-{}-{number}", std::process::id())).unwrap())
+        let name = support::Name::new();
+        let for_c = CString::new(&*name).unwrap();
+        Self(name, for_c)
     }
 
     pub fn exists(&self) -> bool {
-        std::path::Path::new("/dev/shm").join(self.0.to_str().unwrap()).exists()
+        std::path::Path::new(&self.0.path()).exists()
     }
 
     /// The object that it stands for.
     #[cfg(target_arch = "x86_64")]
     pub fn inode(&self) -> Option<u64> {
-        let path = std::path::Path::new("/dev/shm").join(self.0.to_str().unwrap());
-        Some(std::fs::metadata(path).ok()?.ino())
+        Some(std::fs::metadata(self.0.path()).ok()?.ino())
     }
 
     /// Files that the library made to replace a ring of this name, or that anybody in this
     /// process or in a child of it did.
     #[cfg(target_arch = "x86_64")]
     pub fn left_beside(&self) -> Vec<String> {
-        let lock = format!(".spsc-shm.lock.{}", self.0.to_str().unwrap());
+        let lock = format!(".spsc-shm.lock.{}", &*self.0);
         let ours = |name: &String| {
             *name == lock || {
                 let number =
@@ -65,7 +63,7 @@ impl Name {
 
     pub fn unlink(&self) -> spsc_status {
         // SAFETY: a valid string.
-        unsafe { spsc_unlink(self.0.as_ptr()) }
+        unsafe { spsc_unlink(self.1.as_ptr()) }
     }
 }
 
@@ -74,12 +72,6 @@ impl Name {
 fn names() -> impl Iterator<Item = String> {
     let entries = std::fs::read_dir("/dev/shm").expect("the directory is there");
     entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        self.unlink();
-    }
 }
 
 /// A handle, or none: every call on none gives `SPSC_ERR_INVALID_ARGUMENT`. It goes through the
@@ -135,18 +127,18 @@ impl Ring {
 
     pub fn create(name: &Name, capacity: usize, options: &spsc_options) -> Opened {
         // SAFETY: valid pointers; likewise below.
-        opened(|out| unsafe { spsc_create_with(name.0.as_ptr(), capacity, options, out) })
+        opened(|out| unsafe { spsc_create_with(name.1.as_ptr(), capacity, options, out) })
     }
 
     pub fn connect(name: &Name) -> Opened {
         // SAFETY: as in `create`.
-        opened(|out| unsafe { spsc_connect(name.0.as_ptr(), out) })
+        opened(|out| unsafe { spsc_connect(name.1.as_ptr(), out) })
     }
 
     #[cfg(target_arch = "x86_64")]
     pub fn connect_timeout(name: &Name, timeout_ns: u64) -> Opened {
         // SAFETY: as in `create`.
-        opened(|out| unsafe { spsc_connect_timeout(name.0.as_ptr(), timeout_ns, out) })
+        opened(|out| unsafe { spsc_connect_timeout(name.1.as_ptr(), timeout_ns, out) })
     }
 
     pub fn anonymous(capacity: usize) -> Opened {

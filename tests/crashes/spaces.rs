@@ -2,12 +2,13 @@
 //! namespaces of our own.
 
 use crate::Options;
-use crate::process::{Child, Shared, await_that};
+use crate::process::{Child, Shared};
 use crate::ring::*;
 use crate::stream::Stream;
 use spsc_shm::ffi::SPSC_WAIT_FOREVER;
 use std::fs;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
+use support::until;
 
 /// Moves this process into new namespaces: without root, into a user namespace as well.
 fn unshare(kinds: libc::c_int) {
@@ -139,7 +140,7 @@ pub fn pid_namespaces(_: &Options) {
     };
     for first in [0, 1000] {
         let mut sender = producer(first);
-        await_that("all is received", || {
+        until("all is received", || {
             consumer.assert_alive("consumer");
             sender.assert_alive("producer");
             received.load(SeqCst) == first + 1000
@@ -155,7 +156,7 @@ pub fn pid_namespaces(_: &Options) {
         })
         .finish("third");
         sender.kill();
-        await_that("the death is noticed", || last.load(SeqCst) == SPSC_PEER_DEAD as i32);
+        until("the death is noticed", || last.load(SeqCst) == SPSC_PEER_DEAD as i32);
     }
     drop(consumer);
     // The producer's view: room for so much, and then the consumer is dead.

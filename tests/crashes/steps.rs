@@ -4,13 +4,14 @@
 
 use crate::Options;
 use crate::inline::{Way, inline_publish, inline_release};
-use crate::process::{Child, Shared, await_that};
+use crate::process::{Child, Shared};
 use crate::ring::*;
 use crate::stream::Stream;
 use crate::trace::{Tracee, checkpoint};
 use spsc_shm::ffi::{SPSC_WAIT_FOREVER, spsc_publish, spsc_release};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
+use support::until;
 
 const CAPACITY: u64 = 4096;
 const MESSAGE: u64 = 256;
@@ -153,7 +154,7 @@ impl Scenario {
             Stepped::Publish => 0,
             Stepped::Release => CAPACITY,
         };
-        await_that("the peer gets what was handed over", || {
+        until("the peer gets what was handed over", || {
             peer.assert_alive("peer");
             self.ring.available() == bytes
         });
@@ -162,7 +163,7 @@ impl Scenario {
     /// Waits until the peer waits, in its way.
     fn await_wait(&self, peer: &mut Child) {
         let looks = self.looks.load(SeqCst);
-        await_that("the peer waits", || {
+        until("the peer waits", || {
             peer.assert_alive("peer");
             if !self.peer_sleeps {
                 return self.looks.load(SeqCst) > looks + 1;

@@ -4,7 +4,7 @@
 //! A message is its number, its length, a checksum over both and the body, and a body that is
 //! different for each number.
 
-use crate::rng::Rng;
+use support::Rng;
 
 const HEADER: usize = 16;
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
+use support::Name;
 
 struct Language {
     name: &'static str,
@@ -126,25 +127,6 @@ fn build(language: &Language, out: &Path) -> Programs {
 }
 
 /// A ring under a name of its own, which is unlinked in the end.
-struct NamedRing {
-    name: String,
-    _ring: Ring,
-}
-
-impl NamedRing {
-    fn create(number: usize) -> Self {
-        let name = format!("/spsc-interop-{}-{number}", std::process::id());
-        let ring = Ring::create(&name, CAPACITY).expect("the name is free");
-        Self { name, _ring: ring }
-    }
-}
-
-impl Drop for NamedRing {
-    fn drop(&mut self) {
-        let _ = Ring::unlink(&self.name);
-    }
-}
-
 #[derive(Clone, Copy, Debug)]
 enum End {
     Close,
@@ -153,9 +135,9 @@ enum End {
 
 const ENDS: [End; 2] = [End::Close, End::Kill];
 
-fn start(program: &Path, ring: &NamedRing, seed: usize, end: End) -> Child {
+fn start(program: &Path, name: &Name, seed: usize, end: End) -> Child {
     Command::new(program)
-        .args([&ring.name, &MESSAGES.to_string(), &seed.to_string()])
+        .args([&format!("/{}", &**name), &MESSAGES.to_string(), &seed.to_string()])
         .arg(match end {
             End::Close => "close",
             End::Kill => "kill",
@@ -188,9 +170,10 @@ fn converse(
     number: usize,
     end: End,
 ) -> Result<(), String> {
-    let ring = NamedRing::create(number);
-    let producer = start(&from.directory.join(pair.from), &ring, number, end);
-    let consumer = start(&to.directory.join(pair.to), &ring, number, end);
+    let name = Name::new();
+    let _ring = Ring::create(&name, CAPACITY).expect("the name is free");
+    let producer = start(&from.directory.join(pair.from), &name, number, end);
+    let consumer = start(&to.directory.join(pair.to), &name, number, end);
     let [consumer, producer] = [consumer, producer].map(finish);
 
     let sent = match end {

@@ -222,8 +222,7 @@ func (e *end) sendMany(messages []Message, l limit) (int, error) {
 		}
 		return 1, nil
 	}
-	// A look even if there is room for the first: as many as possible are to go.
-	if need := frameSize(first); !c.sees(need) && need > c.room() {
+	if need := frameSize(first); !c.has(need) {
 		if err := e.wait(opSend, int(need), l); err != nil {
 			return 0, err
 		}
@@ -234,7 +233,7 @@ func (e *end) sendMany(messages []Message, l limit) (int, error) {
 	used, sent := uint64(0), 0
 	for _, m := range messages {
 		length := uint64(len(m.Data))
-		if length > c.largestFrame() || frameSize(length) > c.room()-used {
+		if length > c.largestFrame() || !c.has(used+frameSize(length)) {
 			break
 		}
 		c.putFrame(used, 0, m.Tag, m.Data)
@@ -534,10 +533,6 @@ func (e *end) receiveMany(r *receiver, messages []Message, l limit) (int, error)
 	defer e.exit()
 	e.receiveDone(r)
 	c := e.cursor
-	if c.window != 0 {
-		// A look even if a message is there: all that are there are to be given.
-		c.sees(c.room())
-	}
 	var first Message
 	size := uint64(0)
 	if !r.assembling {

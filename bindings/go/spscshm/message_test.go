@@ -251,7 +251,8 @@ func TestFragmentsAreAssembledUpToABound(t *testing.T) {
 	gets(t, c, 1, "four3331")
 	writes(t, p, frame(moreFollow|4, 1, "four"))
 	writes(t, p, frame(continues|moreFollow|5, 1, "fifth"))
-	writes(t, p, frame(continues|1, 1, "x"))
+	writes(t, p, frame(continues|moreFollow|1, 1, "x"))
+	writes(t, p, frame(continues|9, 1, "skipped.."))
 	mail(t, p, 2, "nine bytes are no fragment")
 	_, err := c.Receive(0)
 	is(t, err, ErrTooLarge)
@@ -301,6 +302,60 @@ func TestWhatNoSenderWritesIsCorrupt(t *testing.T) {
 	send(t, p, "more than eight")
 	_, err = c.Receive(0)
 	is(t, err, ErrCorrupt)
+}
+
+func TestMoreThanWasSeenGoesAtOnce(t *testing.T) {
+	_, p, c := anonymous(t, 1)
+	mail(t, p, 0, "")
+	ok(t, c.WaitForData(8, 0))
+	fill := make([]Message, pageSize)
+	n, err := p.SendMany(fill, 0)
+	ok(t, err)
+	equal(t, n, pageSize/8-1)
+	n, err = c.ReceiveMany(fill, 0)
+	ok(t, err)
+	equal(t, n, pageSize/8)
+	ok(t, c.ReceiveDone())
+	mail(t, p, 0, string(make([]byte, pageSize/2)))
+	gets(t, c, 0, string(make([]byte, pageSize/2)))
+	ok(t, c.ReceiveDone())
+	n, err = p.SendMany(fill, 0)
+	ok(t, err)
+	equal(t, n, pageSize/8)
+}
+
+// As long as fragments are there, a receiver need not wait, and looks up now and then nevertheless.
+func TestAReceiverLooksUpFromManyFragments(t *testing.T) {
+	const many, size = 200, 16
+	cancelled, cancel := context.WithCancel(context.Background())
+	cases := map[string]struct {
+		receive func(*Consumer) error
+		err     error
+	}{
+		"a poll":      {func(c *Consumer) error { _, err := c.Receive(0); return err }, ErrTimeout},
+		"a timeout":   {func(c *Consumer) error { _, err := c.Receive(1); return err }, ErrTimeout},
+		"a wake-up":   {func(c *Consumer) error { _, err := c.Receive(patience); return err }, ErrInterrupted},
+		"a cancelled": {func(c *Consumer) error { return c.endless(cancelled) }, context.Canceled},
+	}
+	cancel()
+	for name, end := range cases {
+		t.Run(name, func(t *testing.T) {
+			r, p, c := anonymous(t, 1)
+			ok(t, c.WaitForData(0, 0))
+			writes(t, p, bytes.Repeat(frame(moreFollow|1, 1, "x"), many))
+			ok(t, r.WakeupAll())
+			is(t, end.receive(c), end.err)
+			if left := r.Available(); left == 0 || left == many*size {
+				t.Fatalf("%d bytes are left", left)
+			}
+		})
+	}
+}
+
+// endless is a receive whose context is done once it is under way.
+func (c *Consumer) endless(done context.Context) error {
+	_, err := c.end.receive(&c.receiver, limit{ctx: done})
+	return err
 }
 
 // A sender without end keeps no receiver from its deadline, and from Close.

@@ -92,7 +92,7 @@ static spscgo_result spscgo_wait(spsc_ring *ring, uint32_t side, size_t need, ui
 	                                              : spsc_wait_for_data(ring, need, timeout_ns));
 }
 
-static spscgo_result spscgo_wait_any(spsc_wait_item *items, size_t count, uint64_t timeout_ns)
+static spscgo_result spscgo_wait_any(void *items, size_t count, uint64_t timeout_ns)
 {
 	size_t ready;
 	return spscgo_result_of(spsc_wait_any(items, count, timeout_ns, &ready));
@@ -221,18 +221,35 @@ func nanoseconds(timeout time.Duration) C.uint64_t {
 
 const mostItems = C.SPSC_WAIT_ANY_MAX
 
-// nativeItems are the items of a wait, as C takes them. They hold no pointer to Go's memory.
-type nativeItems [mostItems]C.spsc_wait_item
+// nativeItem is a spsc_wait_item, without a pointer in it: Go need not look for any before the call.
+type nativeItem struct {
+	ring   uintptr
+	side   uint32
+	status int32
+	need   uintptr
+}
+
+// The two structs are the same, or this does not compile.
+var (
+	_ = [1]struct{}{}[unsafe.Sizeof(nativeItem{})-unsafe.Sizeof(C.spsc_wait_item{})]
+	_ = [1]struct{}{}[unsafe.Offsetof(nativeItem{}.ring)-unsafe.Offsetof(C.spsc_wait_item{}.ring)]
+	_ = [1]struct{}{}[unsafe.Offsetof(nativeItem{}.side)-unsafe.Offsetof(C.spsc_wait_item{}.side)]
+	_ = [1]struct{}{}[unsafe.Offsetof(nativeItem{}.status)-unsafe.Offsetof(C.spsc_wait_item{}.status)]
+	_ = [1]struct{}{}[unsafe.Offsetof(nativeItem{}.need)-unsafe.Offsetof(C.spsc_wait_item{}.need)]
+)
+
+// nativeItems are the items of a wait.
+type nativeItems [mostItems]nativeItem
 
 func (items *nativeItems) set(i int, ring handle, s side, need int) {
-	items[i] = C.spsc_wait_item{ring: ring, side: C.uint32_t(s), need: C.size_t(need)}
+	items[i] = nativeItem{ring: uintptr(unsafe.Pointer(ring)), side: uint32(s), need: uintptr(need)}
 }
 
 func (items *nativeItems) status(i int) Status { return Status(items[i].status) }
 
 // nativeWaitAny waits for the first count of items.
 func nativeWaitAny(items *nativeItems, count int, timeout time.Duration) result {
-	r := goResult(C.spscgo_wait_any(&items[0], C.size_t(count), nanoseconds(timeout)))
+	r := goResult(C.spscgo_wait_any(unsafe.Pointer(items), C.size_t(count), nanoseconds(timeout)))
 	raceAcquire()
 	return r
 }

@@ -64,7 +64,8 @@ func WaitAnyContext(ctx context.Context, items []WaitItem) (int, error) {
 
 // anyWait is a wait that is under way.
 type anyWait struct {
-	native nativeItems
+	// An object of its own, as Go looks for pointers in all of what is handed to C.
+	native *nativeItems
 	// The items that are waited for, and their ends: less those that could not be entered.
 	items [mostItems]int
 	ends  [mostItems]*end
@@ -72,7 +73,7 @@ type anyWait struct {
 }
 
 // Waits are large, and made over and over.
-var anyWaits = sync.Pool{New: func() any { return new(anyWait) }}
+var anyWaits = sync.Pool{New: func() any { return &anyWait{native: new(nativeItems)} }}
 
 func waitAny(items []WaitItem, l limit) (int, error) {
 	if len(items) == 0 || len(items) > MaxWaitItems {
@@ -149,18 +150,18 @@ func (w *anyWait) wait(l limit) (result, bool) {
 		l = timeLimit(Forever)
 	}
 	if l.ctx == nil && l.timeout <= 0 {
-		return nativeWaitAny(&w.native, w.count, 0), false
+		return nativeWaitAny(w.native, w.count, 0), false
 	}
 	for _, e := range w.ends[:w.count] {
 		if !e.block() {
 			// Close has come already, and waits.
-			return nativeWaitAny(&w.native, w.count, 0), false
+			return nativeWaitAny(w.native, w.count, 0), false
 		}
 	}
 	if l.ctx == nil {
-		return nativeWaitAny(&w.native, w.count, l.timeout), false
+		return nativeWaitAny(w.native, w.count, l.timeout), false
 	}
-	r := nativeWaitAny(&w.native, w.count, briefly)
+	r := nativeWaitAny(w.native, w.count, briefly)
 	if r.status != ErrTimeout {
 		return r, false
 	}
@@ -171,7 +172,7 @@ func (w *anyWait) wait(l limit) (result, bool) {
 		nativeInterrupt(first.ring.handle, first.side)
 		close(interrupted)
 	})
-	r = nativeWaitAny(&w.native, w.count, Forever)
+	r = nativeWaitAny(w.native, w.count, Forever)
 	if stop() {
 		return r, false
 	}

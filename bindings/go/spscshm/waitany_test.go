@@ -181,3 +181,26 @@ func TestADeadProducerAmongLiveOnesIsReported(t *testing.T) {
 	is(t, items[1].Err, ErrPeerDead)
 	equal(t, items[0].Ready(), false)
 }
+
+// As TestACancellationThatComesTooLateEndsNoLaterWait.
+func TestACancellationThatComesTooLateForWaitAnyIsTakenBack(t *testing.T) {
+	p, c := apart(t, 1)
+	_, _, other := anonymous(t, 1)
+	items := []WaitItem{{End: c, Need: 1}, {End: other, Need: 1}}
+	for i := 0; i < 1000; i++ {
+		ctx, cancel := context.WithCancel(context.Background())
+		sent := later(t, func() error {
+			time.Sleep(time.Duration(60+i%40) * time.Microsecond)
+			_, err := p.Write([]byte("x"))
+			cancel()
+			return err
+		})
+		_, err := WaitAnyContext(ctx, items)
+		if err != nil {
+			exactly(t, err, context.Canceled)
+		}
+		ok(t, sent())
+		is(t, c.WaitForData(2, time.Microsecond), ErrTimeout)
+		receive(t, c, "x")
+	}
+}

@@ -128,5 +128,5 @@ func statusError(status C.int64_t) error {
 	if status < 0 {
 		status = -status
 	}
-	return fmt.Errorf("C: status %d", int64(status))
+	return fmt.Errorf("from C: status %d", int64(status))
 }

@@ -43,7 +43,7 @@ func speak(t *testing.T, from, to string, end End) {
 	}
 	defer ring.Close()
 	defer spscshm.Unlink(name)
-	job := []string{name, "20000", "7", string(end)}
+	job := []string{name, "5000", "7", string(end)}
 	producer := exec.Command(from, job...)
 	producer.Stderr = os.Stderr
 	if err := producer.Start(); err != nil {
@@ -54,7 +54,7 @@ func speak(t *testing.T, from, to string, end End) {
 	consumer := exec.Command(to, job...)
 	consumer.Stderr = os.Stderr
 	output, err := consumer.Output()
-	if err != nil || string(output) != "ok 20000\n" {
+	if err != nil || string(output) != "ok 5000\n" {
 		t.Errorf("the consumer says %q, %v", output, err)
 	}
 	var exit *exec.ExitError

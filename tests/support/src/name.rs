@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A ring's name that nobody else has. What has the name loses it when this is dropped.
 #[derive(Debug)]
-pub struct RingName(String);
+pub struct Name(String);
 
-impl RingName {
+impl Name {
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -16,13 +16,18 @@ impl RingName {
     }
 
     /// Where the object of this name lives.
-    #[allow(dead_code, reason = "not every test looks at the object")]
     pub fn path(&self) -> String {
         format!("/dev/shm/{}", self.0)
     }
 }
 
-impl Drop for RingName {
+impl Default for Name {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Name {
     fn drop(&mut self) {
         // It may have gone already, or never have come, or be a directory that a test made.
         let _ = spsc_shm::Ring::unlink(&self.0);
@@ -30,7 +35,7 @@ impl Drop for RingName {
     }
 }
 
-impl Deref for RingName {
+impl Deref for Name {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -38,7 +43,7 @@ impl Deref for RingName {
     }
 }
 
-impl AsRef<OsStr> for RingName {
+impl AsRef<OsStr> for Name {
     fn as_ref(&self) -> &OsStr {
         self.0.as_ref()
     }
