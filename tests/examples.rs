@@ -49,14 +49,20 @@ fn the_rust_pair_copies_a_file() {
 #[test]
 fn each_sender_sends_lines_to_each_receiver() {
     let scratch = scratch_directory("message_examples");
-    let in_c = |name: &str| {
-        let program = scratch.join(name);
-        let file = source(&format!("examples/c/{name}.c"));
-        compile(Language::C11, Linkage::Static, &[file], &program);
+    let compiled = |language, directory: &str, name: &str| {
+        let program = scratch.join(format!("{name}-{directory}"));
+        let file = source(&format!("examples/{directory}/{name}.{directory}"));
+        compile(language, Linkage::Static, &[file], &program);
         program
     };
-    let senders = [in_c("sender"), rust_example("sender")];
-    let receivers = [in_c("receiver"), rust_example("receiver")];
+    let in_each = |name| {
+        [
+            compiled(Language::C11, "c", name),
+            compiled(Language::Cpp17, "cpp", name),
+            rust_example(name),
+        ]
+    };
+    let (senders, receivers) = (in_each("sender"), in_each("receiver"));
     let (input, output) = (scratch.join("lines"), scratch.join("received"));
     // One is empty, and one larger than the ring.
     let lines = ["first".to_owned(), String::new(), "x".repeat(1_000_000), "last".to_owned()];

@@ -30,11 +30,11 @@ static void fail(const char *what, spsc_status status)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
+    const uint64_t count = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
+    if (count == 0) {
         fprintf(stderr, "usage: %s RING-NAME COUNT\n", argv[0]);
         return 2;
     }
-    const uint64_t count = strtoull(argv[2], NULL, 10);
     spsc_ring *ring = NULL;
     spsc_status status = spsc_create(argv[1], 64 * 1024, &ring);
     if (status != SPSC_OK)

@@ -24,12 +24,12 @@ struct Reading {
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
+    const std::uint64_t count = argc == 3 ? std::strtoull(argv[2], nullptr, 10) : 0;
+    if (count == 0) {
         std::cerr << "usage: " << argv[0] << " RING-NAME COUNT\n";
         return 2;
     }
     try {
-        const std::uint64_t count = std::strtoull(argv[2], nullptr, 10);
         auto producer = spsc::Ring::create(argv[1], 64 * 1024).value().into_producer();
         for (std::uint64_t i = 0; i < count;) {
             auto room = producer.claim(sizeof(Reading));

@@ -106,6 +106,7 @@ pub fn run(_: &Options) {
 fn fail(calls: u32, error: i32) -> Option<bool> {
     let name = Name::unique();
     let outcomes = Shared::<Outcomes>::new();
+    let others: Vec<_> = names().collect();
     let mut tracee = Tracee::start(|| {
         let before = Holdings::now();
         checkpoint();
@@ -115,6 +116,7 @@ fn fail(calls: u32, error: i32) -> Option<bool> {
         // SAFETY: ends the process.
         unsafe { libc::_exit(i32::from(before != after)) };
     });
+    let pid = tracee.pid();
     // On to the second checkpoint of the process: to the walk.
     for _ in 0..2 * calls {
         if tracee.run_to_syscall() != Stop::Syscall {
@@ -146,6 +148,12 @@ fn fail(calls: u32, error: i32) -> Option<bool> {
         assert!(!name.exists(), "{what}: an object is left");
     } else if name.exists() {
         assert_ne!(outcomes.last(), 0, "{what}: an object is left, unreported");
+    }
+    for beside in name.left_beside(&[pid], &others) {
+        // A lock that was not got can't be removed: it may be another's. It is free for the next.
+        let may_be = number == libc::SYS_unlink || beside.starts_with(".spsc-shm.lock.");
+        assert!(may_be, "{what}: {beside} is left");
+        std::fs::remove_file(std::path::Path::new("/dev/shm").join(beside)).unwrap();
     }
     let from_system = [SPSC_ERR_PERMISSION, SPSC_ERR_NO_SPACE, SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM];
     let mut reported = false;

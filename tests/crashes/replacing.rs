@@ -84,6 +84,7 @@ fn replacer(name: &Name, made: &Made) -> Tracee {
 fn trial(interference: Interference, at: std::ops::Range<u64>) -> bool {
     let (name, made) = (Name::unique(), Shared::<Made>::new());
     make_stale(&name);
+    let before: Vec<_> = names().collect();
     let mut tracee = replacer(&name, &made);
     // The newest ring in use that the others made: the name must be its own in the end.
     let mut newest = None;
@@ -115,7 +116,8 @@ fn trial(interference: Interference, at: std::ops::Range<u64>) -> bool {
             }
         }
     }
-    assert!(name.left_beside().is_empty(), "{what}: left {:?}", name.left_beside());
+    let left = name.left_beside(&[tracee.pid(), std::process::id() as i32], &before);
+    assert!(left.is_empty(), "{what}: left {left:?}");
     tracee.kill();
     calls > at.start
 }
@@ -147,6 +149,7 @@ fn step_in(interference: Interference, name: &Name, newest: Option<Ring>) -> Opt
 fn death_at(call: u64) -> bool {
     let (name, made) = (Name::unique(), Shared::<Made>::new());
     make_stale(&name);
+    let before: Vec<_> = names().collect();
     let mut tracee = replacer(&name, &made);
     for _ in 0..=2 * call {
         if tracee.run_to_syscall() != Stop::Syscall {
@@ -166,9 +169,12 @@ fn death_at(call: u64) -> bool {
             false
         }
     });
-    // A second name of the old ring may be left, and nothing else.
-    Name::remove_temporary(pid);
-    assert!(name.left_beside().is_empty(), "call {call}: left {:?}", name.left_beside());
+    let left = name.left_beside(&[std::process::id() as i32], &before);
+    assert!(left.is_empty(), "after a death at system call {call}: left {left:?}");
+    // The dead one's second name, and nothing else, may be left.
+    for second in name.left_beside(&[pid], &before) {
+        std::fs::remove_file(std::path::Path::new("/dev/shm").join(second)).unwrap();
+    }
     true
 }
 
@@ -179,6 +185,7 @@ fn two_at_a_time(calls: u64, rng: &mut Rng) {
     let made = [(); 2].map(|()| Shared::<Made>::new());
     // The exchange is among the last steps.
     let mut steps = || calls.saturating_sub(18) + rng.below(12);
+    let before: Vec<_> = names().collect();
     let mut both = made.each_ref().map(|made| {
         name.unlink();
         make_stale(&name);
@@ -198,5 +205,6 @@ fn two_at_a_time(calls: u64, rng: &mut Rng) {
     let statuses = made.each_ref().map(|made| made.status.load(SeqCst));
     assert_eq!(name.inode(), Some(newest.inode()), "two at a time: statuses {statuses:?}");
     drop(Ring::connect(&name).unwrap());
-    assert!(name.left_beside().is_empty(), "left {:?}", name.left_beside());
+    let left = name.left_beside(&both.each_ref().map(|(tracee, _)| tracee.pid()), &before);
+    assert!(left.is_empty(), "two at a time: left {left:?}");
 }

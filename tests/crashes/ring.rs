@@ -32,33 +32,14 @@ impl Name {
         Some(std::fs::metadata(self.0.path()).ok()?.ino())
     }
 
-    /// Files that the library made to replace a ring of this name, or that anybody in this
-    /// process or in a child of it did.
+    /// Files that these processes made to replace a ring of this name, and did not have before.
     #[cfg(target_arch = "x86_64")]
-    pub fn left_beside(&self) -> Vec<String> {
+    pub fn left_beside(&self, processes: &[libc::pid_t], before: &[String]) -> Vec<String> {
         let lock = format!(".spsc-shm.lock.{}", &*self.0);
-        let ours = |name: &String| {
-            *name == lock || {
-                let number =
-                    name.strip_prefix(".spsc-shm.").and_then(|rest| rest.split('.').next());
-                number.is_some_and(|number| {
-                    let stat = format!("/proc/{number}/stat");
-                    let stat = std::fs::read_to_string(stat).unwrap_or_default();
-                    let parent =
-                        stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
-                    [number, parent.unwrap_or_default()].contains(&&*std::process::id().to_string())
-                })
-            }
-        };
-        names().filter(ours).collect()
-    }
-
-    /// Removes the second name that a dead process left.
-    #[cfg(target_arch = "x86_64")]
-    pub fn remove_temporary(pid: libc::pid_t) {
-        for name in names().filter(|name| name.starts_with(&format!(".spsc-shm.{pid}."))) {
-            std::fs::remove_file(std::path::Path::new("/dev/shm").join(name)).unwrap();
-        }
+        let prefixes: Vec<_> = processes.iter().map(|pid| format!(".spsc-shm.{pid}.")).collect();
+        let ours =
+            |name: &String| *name == lock || prefixes.iter().any(|prefix| name.starts_with(prefix));
+        names().filter(|name| ours(name) && !before.contains(name)).collect()
     }
 
     pub fn unlink(&self) -> spsc_status {
@@ -69,7 +50,7 @@ impl Name {
 
 /// What stands in the directory of the names.
 #[cfg(target_arch = "x86_64")]
-fn names() -> impl Iterator<Item = String> {
+pub fn names() -> impl Iterator<Item = String> {
     let entries = std::fs::read_dir("/dev/shm").expect("the directory is there");
     entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
 }

@@ -21,7 +21,9 @@ type end struct {
 	left chan struct{}
 	// A slice was out when the ring was closed. The memory stays until this is false.
 	lends atomic.Bool
-	_     [128]byte
+	// For waits for many ends of which this is the first.
+	any *anyWait
+	_   [128]byte
 }
 
 // The states of an end.

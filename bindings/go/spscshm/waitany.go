@@ -3,7 +3,6 @@ package spscshm
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 )
 
@@ -72,8 +71,14 @@ type anyWait struct {
 	count int
 }
 
-// Waits are large, and made over and over.
-var anyWaits = sync.Pool{New: func() any { return &anyWait{native: new(nativeItems)} }}
+// anyWait gives the wait whose first end this is. It is large, and made over and over, so it is kept.
+// The caller has entered.
+func (e *end) anyWait() *anyWait {
+	if e.any == nil {
+		e.any = &anyWait{native: new(nativeItems)}
+	}
+	return e.any
+}
 
 func waitAny(items []WaitItem, l limit) (int, error) {
 	if len(items) == 0 || len(items) > MaxWaitItems {
@@ -83,8 +88,8 @@ func waitAny(items []WaitItem, l limit) (int, error) {
 		}
 		return 0, &Error{Op: opWaitAny.String(), Err: reason}
 	}
-	w := anyWaits.Get().(*anyWait)
-	defer w.done()
+	var w *anyWait
+	defer func() { w.done() }()
 	decided := 0
 	for i := range items {
 		e := items[i].End.waitEnd()
@@ -94,11 +99,14 @@ func waitAny(items []WaitItem, l limit) (int, error) {
 			decided++
 			continue
 		}
+		if w == nil {
+			w = e.anyWait()
+		}
 		w.native.set(w.count, e.ring.handle, e.side, items[i].Need)
 		w.items[w.count], w.ends[w.count] = i, e
 		w.count++
 	}
-	if w.count == 0 {
+	if w == nil {
 		return decided, nil
 	}
 	if decided != 0 {
@@ -181,14 +189,18 @@ func (w *anyWait) wait(l limit) (result, bool) {
 	return r, r.status == ErrInterrupted
 }
 
-// done leaves all ends.
+// done leaves all ends. The first is the last, as w is its own.
 func (w *anyWait) done() {
-	for _, e := range w.ends[:w.count] {
+	if w == nil || w.count == 0 {
+		return
+	}
+	first := w.ends[0]
+	for _, e := range w.ends[1:w.count] {
 		e.exit()
 	}
 	clear(w.ends[:w.count])
 	w.count = 0
-	anyWaits.Put(w)
+	first.exit()
 }
 
 // opWait is the wait for this end alone.

@@ -1124,7 +1124,8 @@ uint32_t spsc_version(void);
  * more than once. Each item's bytes are visible when its status is SPSC_OK.
  *
  * While anything is ready, no system call is made, except a look at whether the other sides are
- * alive, ten times a second. One sleep is for all (futex_waitv). If the kernel is older than 5.16 or
+ * alive, ten times a second; and that the other side of another item has closed is noticed some
+ * milliseconds later. One sleep is for all (futex_waitv). If the kernel is older than 5.16 or
  * a sandbox refuses that, a wait for more than one item looks at all of them every millisecond.
  *
  * Thread: that of every item's side. Blocks: up to timeout_ns.

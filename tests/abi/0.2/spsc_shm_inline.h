@@ -83,7 +83,7 @@ SPSC_MUST_USE static inline spsc_status spsc_inline_claim(
 {
     uint8_t *here;
     if (out_data == NULL)
-        return SPSC_ERR_INVALID_ARGUMENT;
+        return spsc_claim(ring, want, timeout_ns, NULL);
     if (cursor == NULL || !spsc_inline_reserve(cursor, want, 0, &here)) {
         /* Through a variable of its own, so that the caller's can stay in a register. */
         void *data;
@@ -113,7 +113,7 @@ SPSC_MUST_USE static inline spsc_status spsc_inline_peek(
 {
     uint8_t *here;
     if (out_data == NULL)
-        return SPSC_ERR_INVALID_ARGUMENT;
+        return spsc_peek(ring, want, timeout_ns, NULL);
     if (cursor == NULL || !spsc_inline_reserve(cursor, want, 1, &here)) {
         /* Through a variable of its own, so that the caller's can stay in a register. */
         const void *data;

@@ -3,13 +3,12 @@
 int main(int argc, char **argv) {
     return run([&] {
         Stream stream(argc, argv);
-        const Handle ring = stream.open();
+        auto consumer = stream.connect().into_consumer();
         spsc_message some[16];
         std::uint64_t i = 0;
         while (i < stream.count) {
             // Many at once, where they are there.
-            std::size_t got = 0;
-            must(spsc_receive_some(ring.get(), SPSC_WAIT_FOREVER, some, 16, &got));
+            const std::size_t got = consumer.receive_some(some, 16).value();
             for (std::size_t j = 0; j < got; ++j, ++i) {
                 const Payload payload = stream.next_payload();
                 if (some[j].tag != payload.tag || some[j].len != payload.bytes.size())
@@ -17,10 +16,9 @@ int main(int argc, char **argv) {
                 if (std::memcmp(some[j].data, payload.bytes.data(), some[j].len) != 0)
                     throw std::runtime_error("another payload");
             }
-            must(spsc_receive_done(ring.get()));
+            consumer.receive_done().value();
         }
-        spsc_message none;
-        const spsc_status end = spsc_receive(ring.get(), SPSC_WAIT_FOREVER, &none);
+        const spsc::Status end = consumer.receive().status();
         if (end != (stream.killed ? SPSC_PEER_DEAD : SPSC_CLOSED))
             throw std::runtime_error(std::string("the stream's end: ") + spsc_status_string(end));
         std::cout << "ok " << stream.count << '\n';

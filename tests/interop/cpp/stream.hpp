@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstring>
 #include <iostream>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -19,13 +18,6 @@ struct Payload {
     std::uint32_t tag;
     std::vector<unsigned char> bytes;
 };
-
-/// A handle for the C functions.
-using Handle = std::unique_ptr<spsc_ring, decltype(&spsc_close)>;
-
-inline void must(spsc_status status) {
-    if (status != SPSC_OK) throw std::runtime_error(spsc_status_string(status));
-}
 
 class Stream {
 public:
@@ -44,12 +36,6 @@ public:
 
     spsc::Ring connect() const {
         return spsc::Ring::connect(name_, std::chrono::seconds(10)).value();
-    }
-
-    Handle open() const {
-        spsc_ring *ring = nullptr;
-        must(spsc_connect_timeout(name_.c_str(), 10'000'000'000, &ring));
-        return Handle(ring, spsc_close);
     }
 
     /// The next message that the library frames.
