@@ -1,5 +1,9 @@
 #![doc = include_str!("../docs/crate.md")]
 #![cfg_attr(loom, allow(dead_code, reason = "only the models use what is left"))]
+#![cfg_attr(
+    not(feature = "capi"),
+    allow(dead_code, unused_imports, reason = "some parts serve the C interface only")
+)]
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("spsc-shm needs a 64-bit target: a ring is mapped twice, and counters are 64 bits");
