@@ -201,12 +201,12 @@ impl<S: Side> Endpoint<S> {
     #[inline(always)]
     pub(crate) fn try_wait_for(&mut self, need: u64, timeout_ns: u64) -> bool {
         let control = self.control();
-        self.cursor.has::<S>(control, need) || self.spin_for(need, timeout_ns)
+        self.cursor.has::<S>(control, need) || self.spin_apart(need, timeout_ns)
     }
 
     /// [`spin`](Self::spin), not inlined.
     #[inline(never)]
-    fn spin_for(&mut self, need: u64, timeout_ns: u64) -> bool {
+    fn spin_apart(&mut self, need: u64, timeout_ns: u64) -> bool {
         self.spin(need, timeout_ns)
     }
 
@@ -246,7 +246,7 @@ impl<S: Side> Endpoint<S> {
     /// A wait for `need` bytes, with its role taken.
     #[inline]
     pub(crate) fn pending(&mut self, need: u64, patience: Patience) -> Result<Pending<'_, S>> {
-        if need > self.cursor.mask + 1 {
+        if need > self.capacity() {
             return Err(Status::TooLarge.into());
         }
         self.attach()?;
@@ -262,7 +262,7 @@ impl<S: Side> Endpoint<S> {
         Ok(Pending { wait, waiter: &mut self.waiter })
     }
 
-    /// Whether `need` bytes are there, by the counters alone. Contains nothing that could panic.
+    /// Whether `need` bytes are there, by the counters alone. Can't panic.
     #[inline(always)]
     pub(crate) fn glance(&mut self, need: u64) -> Glance {
         let control = self.control();

@@ -160,25 +160,16 @@ impl<S: Side> Awaited for Pending<'_, S> {
     }
 
     fn is_interrupted(&self) -> bool {
-        self.wait.unanswered(self.waiter.seen_interrupts).is_some()
-            || self.wait.monitor.is_interrupted()
+        self.waiter.is_interrupted(&self.wait)
     }
 
     fn answer(&mut self) -> bool {
-        match self.wait.unanswered(self.waiter.seen_interrupts) {
-            Some(calls) => self.waiter.seen_interrupts = calls,
-            None if !self.wait.monitor.answer() => return false,
-            None => {}
-        }
-        self.wait.monitor.interruptions.add();
-        true
+        let called = self.wait.unanswered(self.waiter.seen_interrupts);
+        self.waiter.answer(&self.wait, called)
     }
 
     fn begin(&mut self) {
-        if self.wait.patience.fresh {
-            self.waiter.seen_interrupts = self.wait.control.interrupts.load(Ordering::Acquire);
-            self.wait.monitor.clear_interrupt();
-        }
+        self.waiter.begin(&self.wait);
     }
 
     fn shares_its_cpu(&self) -> bool {

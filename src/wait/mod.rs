@@ -277,6 +277,31 @@ impl Waiter {
         looks.is_some()
     }
 
+    /// A wait begins: forgets earlier interrupts, if that is asked for.
+    fn begin<S: Side>(&mut self, wait: &Wait<'_, S>) {
+        if wait.patience.fresh {
+            self.seen_interrupts = wait.control.interrupts.load(Ordering::Acquire);
+            wait.monitor.clear_interrupt();
+        }
+    }
+
+    /// Whether anybody interrupts.
+    fn is_interrupted<S: Side>(&self, wait: &Wait<'_, S>) -> bool {
+        wait.monitor.is_interrupted() || wait.unanswered(self.seen_interrupts).is_some()
+    }
+
+    /// Answers `called`, which is what [`Wait::unanswered`] gave, or else the interrupt of this handle.
+    /// False if there is none: it was taken back in this moment.
+    fn answer<S: Side>(&mut self, wait: &Wait<'_, S>, called: Option<u32>) -> bool {
+        match called {
+            Some(calls) => self.seen_interrupts = calls,
+            None if !wait.monitor.answer() => return false,
+            None => {}
+        }
+        wait.monitor.interruptions.add();
+        true
+    }
+
     /// Waits until the bytes are there. The cursor has just been looked at, and they were not.
     pub(crate) fn wait<S: Side>(&mut self, wait: &mut Wait<'_, S>, timeout_ns: u64) -> Result<()> {
         if timeout_ns == 0 {
@@ -284,10 +309,7 @@ impl Waiter {
             let now = clock::now_coarse();
             return if self.ended(wait, now)? { Ok(()) } else { Err(Status::Timeout.into()) };
         }
-        if wait.patience.fresh {
-            self.seen_interrupts = wait.control.interrupts.load(Ordering::Acquire);
-            wait.monitor.clear_interrupt();
-        }
+        self.begin(wait);
         let start = clock::now();
         let deadline = start.saturating_add(timeout_ns);
         // After a death every wait looks again, so that the next peer is seen at once.
@@ -311,10 +333,7 @@ impl Waiter {
         let until = deadline.min(self.spinner.until(start));
         while clock::now() < until {
             // If nobody is on the other side, there is nothing to spin for.
-            let disturbed = wait.monitor.is_interrupted()
-                || wait.unanswered(self.seen_interrupts).is_some()
-                || role::is_closed(wait.control, S::ROLE.other());
-            if disturbed {
+            if self.is_interrupted(wait) || role::is_closed(wait.control, S::ROLE.other()) {
                 break;
             }
             for _ in 0..spin::LOOKS {
@@ -372,14 +391,7 @@ impl Waiter {
         if wait.is_ready()? {
             return Ok(true);
         }
-        match called {
-            Some(calls) => self.seen_interrupts = calls,
-            // It was taken back in this moment.
-            None if !wait.monitor.answer() => return Ok(false),
-            None => {}
-        }
-        wait.monitor.interruptions.add();
-        Err(Status::Interrupted.into())
+        if self.answer(wait, called) { Err(Status::Interrupted.into()) } else { Ok(false) }
     }
 
     /// False if the other side is still there. If it is gone, an error, or true if the bytes are there
