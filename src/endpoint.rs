@@ -299,13 +299,19 @@ impl<S: Side> Endpoint<S> {
         park::wake_if_waiting(word, position, fenced, &self.monitor().wakes);
     }
 
+    /// Wakes the other side after an advance, if it may be asleep.
+    #[inline(always)]
+    pub(crate) fn notify(&self) {
+        if self.needs_wakeup() {
+            self.wake_if_waiting();
+        }
+    }
+
     /// Hands the first `n` granted bytes to the other side.
     #[inline(always)]
     pub(crate) fn advance(&mut self, n: u64) -> Result<()> {
         if self.try_advance(n) {
-            if self.needs_wakeup() {
-                self.wake_if_waiting();
-            }
+            self.notify();
         } else if n != 0 {
             return Err(Status::Misuse.into());
         }

@@ -447,9 +447,7 @@ impl Producer {
         let (endpoint, sender) = self.ends();
         let message = outgoing(&(tag, data));
         if sender.try_send(endpoint, message) {
-            if endpoint.needs_wakeup() {
-                endpoint.wake_if_waiting();
-            }
+            endpoint.notify();
             return Ok(());
         }
         sender.send(endpoint, message, limit(timeout))

@@ -85,11 +85,8 @@ pub unsafe extern "C" fn spsc_send(
     if let Ok((endpoint, sender)) = unsafe { sending(ring) }
         && sender.try_send(endpoint, message)
     {
-        if endpoint.needs_wakeup() {
-            // SAFETY: as above.
-            return unsafe { side::wake_if_waiting::<Tx>(ring) };
-        }
-        return spsc_status::SPSC_OK;
+        // SAFETY: as above.
+        return unsafe { side::handed_over(ring, endpoint) };
     }
     // SAFETY: as above.
     unsafe { send_waiting(ring, message, timeout_ns) }
@@ -128,11 +125,8 @@ pub unsafe extern "C" fn spsc_send_some(
         && let Some(sent) = sender.try_send_some(endpoint, count, |i| unsafe { outgoing(messages, i) })
     {
         out.write(sent);
-        if endpoint.needs_wakeup() {
-            // SAFETY: as above.
-            return unsafe { side::wake_if_waiting::<Tx>(ring) };
-        }
-        return spsc_status::SPSC_OK;
+        // SAFETY: as above.
+        return unsafe { side::handed_over(ring, endpoint) };
     }
     // SAFETY: as above.
     unsafe { send_some_waiting(ring, messages, count, timeout_ns, out_count) }
@@ -234,11 +228,8 @@ pub unsafe extern "C" fn spsc_message_publish(
     if let Ok((endpoint, sender)) = unsafe { sending(ring) }
         && sender.try_publish(endpoint, tag, len)
     {
-        if endpoint.needs_wakeup() {
-            // SAFETY: as above.
-            return unsafe { side::wake_if_waiting::<Tx>(ring) };
-        }
-        return spsc_status::SPSC_OK;
+        // SAFETY: as above.
+        return unsafe { side::handed_over(ring, endpoint) };
     }
     not_done(ring)
 }
@@ -373,11 +364,8 @@ pub unsafe extern "C" fn spsc_receive_done(ring: *mut spsc_ring) -> spsc_status 
     if let Ok((endpoint, receiver)) = unsafe { receiving(ring) }
         && receiver.try_done(endpoint)
     {
-        if endpoint.needs_wakeup() {
-            // SAFETY: as above.
-            return unsafe { side::wake_if_waiting::<Rx>(ring) };
-        }
-        return spsc_status::SPSC_OK;
+        // SAFETY: as above.
+        return unsafe { side::handed_over(ring, endpoint) };
     }
     // SAFETY: as above.
     unsafe { done_assembled(ring) }

@@ -137,6 +137,19 @@ pub(super) unsafe fn advance<S: End>(ring: *mut spsc_ring, n: usize) -> spsc_sta
     if !endpoint.try_advance(n as u64) {
         return not_advanced(ring, n);
     }
+    // SAFETY: the caller's promise.
+    unsafe { handed_over(ring, endpoint) }
+}
+
+/// The end of a call that has advanced: wakes the other side, if that may be asleep.
+///
+/// # Safety
+/// `ring` as for [`endpoint`], and `endpoint` is that side of it.
+#[inline(always)]
+pub(super) unsafe fn handed_over<S: End>(
+    ring: *mut spsc_ring,
+    endpoint: &Endpoint<S>,
+) -> spsc_status {
     if endpoint.needs_wakeup() {
         // SAFETY: the caller's promise.
         return unsafe { wake_if_waiting::<S>(ring) };

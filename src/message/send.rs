@@ -133,8 +133,8 @@ impl Sender {
         }
         let (at, room) = endpoint.reserve_some(frame_size(first.len as u64), timeout_ns)?;
         let sent = self.put_some(endpoint, at, room, count, &message);
-        if sent.is_some() && endpoint.needs_wakeup() {
-            endpoint.wake_if_waiting();
+        if sent.is_some() {
+            endpoint.notify();
         }
         sent.ok_or_else(|| {
             let bad = if is_aligned(at) { Status::InvalidArgument } else { Status::Corrupt };
@@ -253,9 +253,7 @@ impl Sender {
         if !self.try_publish(endpoint, tag, len) {
             return Err(Status::Misuse.into());
         }
-        if endpoint.needs_wakeup() {
-            endpoint.wake_if_waiting();
-        }
+        endpoint.notify();
         Ok(())
     }
 }
