@@ -39,6 +39,11 @@ impl<'a> WriteGrant<'a> {
         Self { endpoint, data, len, written: 0 }
     }
 
+    /// To hand over what was granted in another way than [`publish`](Self::publish).
+    pub(crate) fn into_endpoint(self) -> &'a mut Endpoint<Tx> {
+        self.endpoint
+    }
+
     /// Bytes granted.
     #[must_use]
     #[inline]

@@ -20,6 +20,8 @@ mod cursor;
 mod wait;
 mod endpoint;
 #[cfg(not(loom))]
+mod grant;
+#[cfg(not(loom))]
 mod message;
 #[cfg(not(loom))]
 mod options;
@@ -27,8 +29,6 @@ mod options;
 mod segment;
 #[cfg(not(loom))]
 mod handle;
-#[cfg(not(loom))]
-mod grant;
 #[cfg(not(loom))]
 mod ring;
 #[cfg(not(loom))]

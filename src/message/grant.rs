@@ -9,6 +9,7 @@ use super::receive::{Frames, Given, Receiver};
 use super::send::Sender;
 use crate::cursor::{Rx, Tx};
 use crate::endpoint::Endpoint;
+use crate::grant::WriteGrant;
 use crate::status::Result;
 use std::fmt;
 use std::io::{self, Write};
@@ -30,11 +31,8 @@ use std::marker::PhantomData;
 /// ```
 #[must_use = "nothing is sent until it is published"]
 pub struct MessageGrant<'a> {
-    endpoint: &'a mut Endpoint<Tx>,
+    payload: WriteGrant<'a>,
     sender: &'a mut Sender,
-    data: *mut u8,
-    len: usize,
-    written: usize,
 }
 
 impl<'a> MessageGrant<'a> {
@@ -44,26 +42,26 @@ impl<'a> MessageGrant<'a> {
         data: *mut u8,
         len: usize,
     ) -> Self {
-        Self { endpoint, sender, data, len, written: 0 }
+        Self { payload: WriteGrant::new(endpoint, data, len), sender }
     }
 
     /// Bytes granted.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        self.payload.len()
     }
 
     /// Whether no bytes were granted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.payload.is_empty()
     }
 
     /// The first byte, aligned to 8; valid for reading and writing [`len`](Self::len) bytes while
     /// the grant lives.
     #[must_use]
     pub fn as_mut_ptr(&mut self) -> *mut u8 {
-        self.data
+        self.payload.as_mut_ptr()
     }
 
     /// Copies all of `source` to the start of the grant.
@@ -71,25 +69,13 @@ impl<'a> MessageGrant<'a> {
     /// # Panics
     /// If `source` is longer than the grant.
     pub fn copy_from_slice(&mut self, source: &[u8]) {
-        self.put(0, source);
+        self.payload.copy_from_slice(source);
     }
 
     /// Bytes written by [`std::io::Write`].
     #[must_use]
     pub fn written(&self) -> usize {
-        self.written
-    }
-
-    fn put(&mut self, at: usize, source: &[u8]) {
-        let room = self.len - at;
-        assert!(source.len() <= room, "{} bytes into a grant of {}", source.len(), self.len);
-        // SAFETY: `len` bytes from `data` on are mapped for as long as the endpoint's handle lives,
-        // and `at + source.len()` is at most `len`. The source can't overlap: there is no safe
-        // reference into the memory of a ring.
-        unsafe {
-            let to = self.data.add(at);
-            source.as_ptr().copy_to_nonoverlapping(to, source.len());
-        }
+        self.payload.written()
     }
 
     /// The granted bytes, as a slice.
@@ -99,9 +85,8 @@ impl<'a> MessageGrant<'a> {
     /// bytes.
     #[must_use]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: mapped and initialised, as in `put`; the caller promises that nobody else uses
-        // them, and the grant is borrowed mutably.
-        unsafe { std::slice::from_raw_parts_mut(self.data, self.len) }
+        // SAFETY: the caller's promise.
+        unsafe { self.payload.as_mut_slice() }
     }
 
     /// Sends the first `len` bytes as a message.
@@ -118,17 +103,14 @@ impl<'a> MessageGrant<'a> {
     /// [`Status::Misuse`](crate::Status::Misuse) if `len` is more than was granted; nothing is sent
     /// then.
     pub fn publish(self, tag: u32, len: usize) -> Result<()> {
-        self.sender.publish(self.endpoint, tag, len)
+        self.sender.publish(self.payload.into_endpoint(), tag, len)
     }
 }
 
 impl Write for MessageGrant<'_> {
     /// Copies as much as fits, after what was written before.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let n = buf.len().min(self.len - self.written);
-        self.put(self.written, &buf[..n]);
-        self.written += n;
-        Ok(n)
+        self.payload.write(buf)
     }
 
     /// Does nothing: [`publish`](Self::publish) sends.
@@ -139,7 +121,7 @@ impl Write for MessageGrant<'_> {
 
 impl fmt::Debug for MessageGrant<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MessageGrant").field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("MessageGrant").field("len", &self.payload.len()).finish_non_exhaustive()
     }
 }
 
