@@ -42,16 +42,15 @@ impl Way for Functions {
     type Rx = CEnd<'static>;
 
     fn make(&self, name: &str, test: Test) -> CRing<'static> {
-        let choice = Choice { capacity: test.ring(), never_spin: false };
-        CRing::named(self.0, c_string(name), choice)
+        make(self.0, name, test)
     }
 
     fn sender(&self, name: &str, _test: Test) -> CEnd<'static> {
-        CEnd::connect(self.0, &c_string(name))
+        end(self.0, name)
     }
 
     fn receiver(&self, name: &str, _test: Test) -> CEnd<'static> {
-        CEnd::connect(self.0, &c_string(name))
+        end(self.0, name)
     }
 }
 
@@ -68,15 +67,15 @@ impl Way for Inline {
     }
 
     fn make(&self, name: &str, test: Test) -> CRing<'static> {
-        Functions(self.0).make(name, test)
+        make(self.0, name, test)
     }
 
-    fn sender(&self, name: &str, test: Test) -> InlineEnd<'static> {
-        InlineEnd::sender(Functions(self.0).sender(name, test))
+    fn sender(&self, name: &str, _test: Test) -> InlineEnd<'static> {
+        InlineEnd::sender(end(self.0, name))
     }
 
-    fn receiver(&self, name: &str, test: Test) -> InlineEnd<'static> {
-        InlineEnd::receiver(Functions(self.0).receiver(name, test))
+    fn receiver(&self, name: &str, _test: Test) -> InlineEnd<'static> {
+        InlineEnd::receiver(end(self.0, name))
     }
 }
 
@@ -108,6 +107,16 @@ impl Way for Rust {
     fn receiver(&self, name: &str, _test: Test) -> Consumer {
         Ring::connect(name).expect("the name is there").into_consumer()
     }
+}
+
+/// A ring of a build, for a test.
+pub fn make(library: &'static Library, name: &str, test: Test) -> CRing<'static> {
+    CRing::named(library, c_string(name), Choice { capacity: test.ring(), never_spin: false })
+}
+
+/// A handle of a build on the ring of this name.
+pub fn end(library: &'static Library, name: &str) -> CEnd<'static> {
+    CEnd::connect(library, &c_string(name))
 }
 
 fn c_string(name: &str) -> CString {

@@ -1,23 +1,22 @@
 //! Messages beside what a caller would write by hand, and large ones beside a plain copy.
 
+use crate::ab::{end, make};
 use crate::args::Messages;
+use crate::survey::repeat;
 use harness::channel::{Stream, throughput};
 use harness::floors::{BLOCK_SIZE, Blocks};
 use harness::messages::{FrameEnd, MessageEnd, MessageRing};
 use harness::process::{Cpus, Run};
-use harness::ring::{CEnd, CRing, Choice, Library};
+use harness::ring::{CRing, Choice, Library};
 use harness::stats::median;
 use harness::table::{Table, bytes};
 use harness::versus::{self, Between, Contestant, Test, Way};
 use std::error::Error;
-use std::ffi::CString;
 
 /// Bytes of a large message.
 const LARGE: usize = 1 << 20;
 /// Bytes that each measurement moves.
 const MOVED: usize = 128 << 20;
-/// How often to try again.
-const ATTEMPTS: usize = 5;
 
 pub fn run(args: &Messages) -> Result<(), Box<dyn Error>> {
     let library = Library::own();
@@ -54,7 +53,7 @@ fn large(library: &Library, args: &Messages) -> Result<(), Box<dyn Error>> {
         };
         // Each beside its own floor: the machine changes.
         let pairs: Vec<[f64; 2]> =
-            (0..args.rounds).map(|_| [undisturbed(copy), undisturbed(messages)]).collect();
+            (0..args.rounds).map(|_| [repeat(copy).value, repeat(messages).value]).collect();
         let column = |at: usize| format!("{:.2}", median(pairs.iter().map(|pair| pair[at])));
         let ratio = median(pairs.iter().map(|[copy, messages]| messages / copy));
         table.row(vec![bytes(capacity), column(0), column(1), format!("{ratio:.2}")]);
@@ -63,30 +62,6 @@ fn large(library: &Library, args: &Messages) -> Result<(), Box<dyn Error>> {
     table.write(&mut text);
     println!("{text}");
     Ok(())
-}
-
-/// Measures again if another task ran meanwhile, some times.
-fn undisturbed(measure: impl Fn() -> Run<f64>) -> f64 {
-    let mut runs = (0..ATTEMPTS).map(|_| measure());
-    let mut best = runs.next().expect("one attempt at least");
-    while best.disturbed
-        && let Some(run) = runs.next()
-    {
-        best = run;
-    }
-    best.value
-}
-
-fn c_string(name: &str) -> CString {
-    CString::new(name).expect("no NUL in it")
-}
-
-fn make(library: &'static Library, name: &str, test: Test) -> CRing<'static> {
-    CRing::named(library, c_string(name), Choice { capacity: test.ring(), never_spin: false })
-}
-
-fn end(library: &'static Library, name: &str) -> CEnd<'static> {
-    CEnd::connect(library, &c_string(name))
 }
 
 /// Frames by hand.

@@ -129,16 +129,10 @@ impl Measuring {
         }
     }
 
-    /// Repeats a measurement that was disturbed, and takes the last for want of a better.
+    /// [`repeat`]s a measurement, and counts it.
     fn undisturbed<T>(&mut self, measure: impl Fn() -> Run<T>) -> T {
+        let run = repeat(measure);
         self.results.runs += 1;
-        let mut run = measure();
-        for _ in 1..ATTEMPTS {
-            if !run.disturbed {
-                return run.value;
-            }
-            run = measure();
-        }
         self.results.disturbed += usize::from(run.disturbed);
         run.value
     }
@@ -276,4 +270,16 @@ fn copy_floor(cpus: Cpus, effort: Effort) -> Run<f64> {
     let stream = Stream { size: BLOCK_SIZE, warm_up: 16, count, batch: None };
     let run = throughput(cpus, &Blocks::default(), stream);
     Run { value: run.value / lines, disturbed: run.disturbed }
+}
+
+/// Repeats a measurement that was disturbed, and takes the last for want of a better.
+pub fn repeat<T>(measure: impl Fn() -> Run<T>) -> Run<T> {
+    let mut run = measure();
+    for _ in 1..ATTEMPTS {
+        if !run.disturbed {
+            break;
+        }
+        run = measure();
+    }
+    run
 }
