@@ -66,8 +66,9 @@ pub(crate) fn zero_after(value: u64) -> usize {
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     {
+        let _ = value;
         std::hint::spin_loop();
-        zero = value & 0;
+        zero = 0;
     }
     zero as usize
 }
