@@ -68,8 +68,8 @@ func (j Job) connect() (*spscshm.Ring, error) {
 	return spscshm.Connect(ctx, j.Name)
 }
 
-// Produce sends the stream.
-func (j Job) Produce() error {
+// produce sends the messages one by one, as send does it, and ends as the job says.
+func (j Job) produce(send func(*spscshm.Producer, *messages) error) error {
 	ring, err := j.connect()
 	if err != nil {
 		return err
@@ -78,17 +78,45 @@ func (j Job) Produce() error {
 	producer := ring.Producer()
 	messages := newMessages(j.Seed)
 	for i := uint64(0); i < j.Count; i++ {
-		message := messages.next()
-		space, err := producer.Claim(len(message), spscshm.Forever)
-		if err != nil {
-			return fmt.Errorf("message %d: %w", i, err)
-		}
-		copy(space, message)
-		if err := producer.Publish(len(message)); err != nil {
+		if err := send(producer, messages); err != nil {
 			return fmt.Errorf("message %d: %w", i, err)
 		}
 	}
 	return j.end()
+}
+
+// consume receives the messages one by one, as receive does it, and checks with more, which waits for
+// another, how it ends.
+func (j Job) consume(receive func(*spscshm.Consumer, *messages) error, more func(*spscshm.Consumer) error) error {
+	ring, err := j.connect()
+	if err != nil {
+		return err
+	}
+	defer ring.Close()
+	consumer := ring.Consumer()
+	messages := newMessages(j.Seed)
+	for i := uint64(0); i < j.Count; i++ {
+		if err := receive(consumer, messages); err != nil {
+			return fmt.Errorf("message %d: %w", i, err)
+		}
+	}
+	if err := more(consumer); !errors.Is(err, j.expected()) {
+		return fmt.Errorf("after the last message: not %q but %v", j.expected(), err)
+	}
+	return nil
+}
+
+// Produce sends the stream.
+func (j Job) Produce() error {
+	return j.produce(func(producer *spscshm.Producer, messages *messages) error {
+		message := messages.next()
+		space, err := producer.Claim(len(message), spscshm.Forever)
+		if err != nil {
+			return err
+		}
+		copy(space, message)
+		return producer.Publish(len(message))
+	})
 }
 
 // end is how a sender ends after its last message.
@@ -109,65 +137,38 @@ func (j Job) expected() error {
 
 // Send sends the messages with the library's own framing.
 func (j Job) Send() error {
-	ring, err := j.connect()
-	if err != nil {
-		return err
-	}
-	defer ring.Close()
-	producer := ring.Producer()
-	messages := newMessages(j.Seed)
-	for i := uint64(0); i < j.Count; i++ {
+	return j.produce(func(producer *spscshm.Producer, messages *messages) error {
 		tag, payload := messages.nextTagged()
-		if err := producer.Send(tag, payload, spscshm.Forever); err != nil {
-			return fmt.Errorf("message %d: %w", i, err)
-		}
-	}
-	return j.end()
+		return producer.Send(tag, payload, spscshm.Forever)
+	})
 }
 
 // Receive receives what Send sends, checks every byte of it, and checks how it ends.
 func (j Job) Receive() error {
-	ring, err := j.connect()
-	if err != nil {
-		return err
-	}
-	defer ring.Close()
-	consumer := ring.Consumer()
-	messages := newMessages(j.Seed)
-	for i := uint64(0); i < j.Count; i++ {
+	return j.consume(func(consumer *spscshm.Consumer, messages *messages) error {
 		message, err := consumer.Receive(spscshm.Forever)
 		if err != nil {
-			return fmt.Errorf("message %d: %w", i, err)
+			return err
 		}
 		tag, payload := messages.nextTagged()
 		if message.Tag != tag || !bytes.Equal(message.Data, payload) {
-			return fmt.Errorf("message %d: not the tag and the bytes that the seed says", i)
+			return errors.New("not the tag and the bytes that the seed says")
 		}
-	}
-	if _, err := consumer.Receive(spscshm.Forever); !errors.Is(err, j.expected()) {
-		return fmt.Errorf("after the last message: not %q but %v", j.expected(), err)
-	}
-	return nil
+		return nil
+	}, func(consumer *spscshm.Consumer) error {
+		_, err := consumer.Receive(spscshm.Forever)
+		return err
+	})
 }
 
 // Consume receives the stream, checks every byte of it, and checks how it ends.
 func (j Job) Consume() error {
-	ring, err := j.connect()
-	if err != nil {
+	return j.consume(func(consumer *spscshm.Consumer, messages *messages) error {
+		return receive(consumer, messages.next())
+	}, func(consumer *spscshm.Consumer) error {
+		_, err := consumer.Peek(1, spscshm.Forever)
 		return err
-	}
-	defer ring.Close()
-	consumer := ring.Consumer()
-	messages := newMessages(j.Seed)
-	for i := uint64(0); i < j.Count; i++ {
-		if err := receive(consumer, messages.next()); err != nil {
-			return fmt.Errorf("message %d: %w", i, err)
-		}
-	}
-	if _, err := consumer.Peek(1, spscshm.Forever); !errors.Is(err, j.expected()) {
-		return fmt.Errorf("after the last message: not %q but %v", j.expected(), err)
-	}
-	return nil
+	})
 }
 
 func receive(consumer *spscshm.Consumer, expected []byte) error {
