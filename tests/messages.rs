@@ -7,17 +7,14 @@ use spsc_shm::{Consumer, Producer, Ring, Status};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::VecDeque;
 use std::ffi::c_void;
-use std::fs::File;
-use std::mem::{ManuallyDrop, MaybeUninit};
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
-use support::{
-    HEAD, Process, TAIL, alone, object, page_size, set_counters, status, task, watchdog,
-};
+use support::{OneHandle, Process, alone, object, page_size, set_counters, status, task, watchdog};
 
 /// The system's allocator, which notes the largest piece that was asked for, and can be told to
 /// have none of that size.
@@ -74,44 +71,18 @@ fn bytes(len: usize, seed: u32) -> Vec<u8> {
 }
 
 /// A ring with one handle, for both sides, through the C functions.
-struct Raw(*mut spsc_ring);
-
-// SAFETY: a handle may be used by any thread.
-unsafe impl Sync for Raw {}
+struct Raw(OneHandle);
 
 impl Raw {
-    fn new(min_capacity: usize) -> Self {
-        let mut ring = ptr::null_mut();
-        // SAFETY: `ring` is a valid place for the handle.
-        let made = unsafe { spsc_create_anonymous(min_capacity, &raw mut ring) };
-        assert_eq!(made, spsc_status::SPSC_OK);
-        Self(ring)
-    }
-
-    /// As if so many bytes had gone through already.
-    fn start_at(&self, counter: u64) {
-        // SAFETY: the descriptor is open, and `ManuallyDrop` leaves it so.
-        let object = ManuallyDrop::new(unsafe { File::from_raw_fd(spsc_fd(self.0)) });
-        for offset in [HEAD, TAIL] {
-            object.write_all_at(&counter.to_ne_bytes(), offset).expect("the object is ours");
-        }
-    }
-
     /// Bytes published and released.
     fn counters(&self) -> [u64; 2] {
-        let mut stats = MaybeUninit::uninit();
-        // SAFETY: the handle is open; success fills the stats.
-        let stats: spsc_stats_t = unsafe {
-            let done = spsc_stats(self.0, stats.as_mut_ptr(), size_of::<spsc_stats_t>());
-            assert_eq!(done, spsc_status::SPSC_OK);
-            stats.assume_init()
-        };
+        let stats = self.0.stats();
         [stats.published, stats.released]
     }
 
     fn send(&self, tag: u32, data: &[u8], timeout_ns: u64) -> spsc_status {
         // SAFETY: the handle is open, and the data valid.
-        unsafe { spsc_send(self.0, tag, data.as_ptr().cast(), data.len(), timeout_ns) }
+        unsafe { spsc_send(self.0.get(), tag, data.as_ptr().cast(), data.len(), timeout_ns) }
     }
 
     fn send_some(&self, messages: &[Sent]) -> Result<usize, spsc_status> {
@@ -125,7 +96,7 @@ impl Raw {
             .collect();
         let mut count = usize::MAX;
         // SAFETY: the handle is open, and the messages valid.
-        match unsafe { spsc_send_some(self.0, c.as_ptr(), c.len(), 0, &raw mut count) } {
+        match unsafe { spsc_send_some(self.0.get(), c.as_ptr(), c.len(), 0, &raw mut count) } {
             spsc_status::SPSC_OK => Ok(count),
             other => Err(other),
         }
@@ -134,7 +105,7 @@ impl Raw {
     fn claim(&self, max_len: usize) -> Result<*mut u8, spsc_status> {
         let mut data = ptr::null_mut::<c_void>();
         // SAFETY: the handle is open, and the place valid.
-        match unsafe { spsc_message_claim(self.0, max_len, 0, &raw mut data) } {
+        match unsafe { spsc_message_claim(self.0.get(), max_len, 0, &raw mut data) } {
             spsc_status::SPSC_OK => Ok(data.cast()),
             other => Err(other),
         }
@@ -143,7 +114,7 @@ impl Raw {
     fn receive(&self, timeout_ns: u64) -> Result<Sent, spsc_status> {
         let mut message = MaybeUninit::uninit();
         // SAFETY: the handle is open, and the place valid, and filled on success.
-        match unsafe { spsc_receive(self.0, timeout_ns, message.as_mut_ptr()) } {
+        match unsafe { spsc_receive(self.0.get(), timeout_ns, message.as_mut_ptr()) } {
             // SAFETY: as above.
             spsc_status::SPSC_OK => Ok(Sent::copy(&unsafe { message.assume_init() })),
             other => Err(other),
@@ -154,7 +125,7 @@ impl Raw {
         let mut messages: Vec<spsc_message> = Vec::with_capacity(max);
         let (mut count, to) = (usize::MAX, messages.as_mut_ptr());
         // SAFETY: the handle is open, and there is room for `max`, of which `count` are filled.
-        match unsafe { spsc_receive_some(self.0, 0, to, max, &raw mut count) } {
+        match unsafe { spsc_receive_some(self.0.get(), 0, to, max, &raw mut count) } {
             // SAFETY: as above.
             spsc_status::SPSC_OK => unsafe {
                 assert!(count <= max);
@@ -167,14 +138,7 @@ impl Raw {
 
     fn done(&self) -> spsc_status {
         // SAFETY: the handle is open.
-        unsafe { spsc_receive_done(self.0) }
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        // SAFETY: the handle is open, and nobody uses it from here on.
-        unsafe { spsc_close(self.0) };
+        unsafe { spsc_receive_done(self.0.get()) }
     }
 }
 
@@ -419,7 +383,7 @@ impl Model {
             Call::Publish(len) => {
                 let good = self.claimed.is_some_and(|claimed| len <= claimed);
                 // SAFETY: the handle is open.
-                let got = unsafe { spsc_message_publish(ring.0, 7, len) };
+                let got = unsafe { spsc_message_publish(ring.0.get(), 7, len) };
                 assert_eq!(got, if good { SPSC_OK } else { SPSC_ERR_MISUSE }, "{call:?}");
                 if good {
                     self.push(Sent { tag: 7, bytes: vec![0xee; len] }, 0);
@@ -447,7 +411,7 @@ impl Model {
             Call::SetMax(max) => {
                 self.max = max;
                 // SAFETY: the handle is open.
-                assert_eq!(unsafe { spsc_set_max_message(ring.0, max) }, SPSC_OK);
+                assert_eq!(unsafe { spsc_set_max_message(ring.0.get(), max) }, SPSC_OK);
             }
         }
     }
@@ -502,8 +466,8 @@ proptest! {
     fn any_sequence_of_calls_does_what_a_queue_of_messages_would(
         (capacity, start, calls) in scenario()
     ) {
-        let ring = Raw::new(capacity);
-        ring.start_at(start);
+        let ring = Raw(OneHandle::new(capacity));
+        ring.0.start_at(start);
         let mut model = Model::new(capacity, start);
         for call in &calls {
             model.run(&ring, call);
@@ -814,14 +778,14 @@ fn a_stream_of_bytes_is_not_one_of_messages() {
     assert_eq!(status(consumer.receive_some(NOW)), Status::Corrupt);
 
     // Through the C functions, which look for many before they look for one.
-    let raw = Raw::new(1);
-    raw.start_at(3);
+    let raw = Raw(OneHandle::new(1));
+    raw.0.start_at(3);
     let mut data = ptr::null_mut();
     // SAFETY: the handle is open, and 16 bytes are claimed.
     unsafe {
-        assert_eq!(spsc_claim(raw.0, 16, 0, &raw mut data), SPSC_OK);
+        assert_eq!(spsc_claim(raw.0.get(), 16, 0, &raw mut data), SPSC_OK);
         data.cast::<u8>().write_bytes(0, 16);
-        assert_eq!(spsc_publish(raw.0, 16), SPSC_OK);
+        assert_eq!(spsc_publish(raw.0.get(), 16), SPSC_OK);
     }
     // The first call takes the role, the second has it.
     for _ in 0..2 {

@@ -10,50 +10,18 @@ use proptest::prelude::*;
 use spsc_shm::ffi::*;
 use std::collections::VecDeque;
 use std::ffi::c_void;
-use std::fs::File;
-use std::mem::ManuallyDrop;
-use std::os::fd::FromRawFd;
-use std::os::unix::fs::FileExt;
 use std::ptr;
+use support::OneHandle;
 
 /// A ring with one handle, for both sides.
-struct Raw(*mut spsc_ring);
+struct Raw(OneHandle);
 
 impl Raw {
-    fn new(min_capacity: usize) -> Self {
-        let mut ring = ptr::null_mut();
-        // SAFETY: `ring` is a valid place for the handle.
-        let made = unsafe { spsc_create_anonymous(min_capacity, &raw mut ring) };
-        assert_eq!(made, spsc_status::SPSC_OK);
-        Self(ring)
-    }
-
-    /// As if so many bytes had gone through already.
-    fn start_at(&self, counter: u64) {
-        // SAFETY: the descriptor is open, and `ManuallyDrop` leaves it so.
-        let object = ManuallyDrop::new(unsafe { File::from_raw_fd(spsc_fd(self.0)) });
-        for offset in [support::HEAD, support::TAIL] {
-            object.write_all_at(&counter.to_ne_bytes(), offset).expect("the object is ours");
-        }
-    }
-
-    fn stats(&self) -> spsc_stats_t {
-        let mut stats = std::mem::MaybeUninit::uninit();
-        // SAFETY: the handle is open; success fills the stats.
-        unsafe {
-            assert_eq!(
-                spsc_stats(self.0, stats.as_mut_ptr(), size_of::<spsc_stats_t>()),
-                spsc_status::SPSC_OK
-            );
-            stats.assume_init()
-        }
-    }
-
     fn claim(&self, want: usize, inline: bool) -> Result<*mut u8, spsc_status> {
         let mut data = ptr::null_mut::<c_void>();
         let call = if inline { inline_claim } else { spsc_claim };
         // SAFETY: the handle is open, and the place valid.
-        match unsafe { call(self.0, want, 0, &raw mut data) } {
+        match unsafe { call(self.0.get(), want, 0, &raw mut data) } {
             spsc_status::SPSC_OK => Ok(data.cast()),
             other => Err(other),
         }
@@ -62,7 +30,7 @@ impl Raw {
     fn claim_some(&self, min: usize) -> Result<(*mut u8, usize), spsc_status> {
         let (mut data, mut len) = (ptr::null_mut::<c_void>(), 0);
         // SAFETY: the handle is open, and the places valid.
-        match unsafe { spsc_claim_some(self.0, min, 0, &raw mut data, &raw mut len) } {
+        match unsafe { spsc_claim_some(self.0.get(), min, 0, &raw mut data, &raw mut len) } {
             spsc_status::SPSC_OK => Ok((data.cast(), len)),
             other => Err(other),
         }
@@ -72,7 +40,7 @@ impl Raw {
         let mut data = ptr::null::<c_void>();
         let call = if inline { inline_peek } else { spsc_peek };
         // SAFETY: the handle is open, and the place valid.
-        match unsafe { call(self.0, want, 0, &raw mut data) } {
+        match unsafe { call(self.0.get(), want, 0, &raw mut data) } {
             spsc_status::SPSC_OK => Ok(data.cast()),
             other => Err(other),
         }
@@ -81,17 +49,10 @@ impl Raw {
     fn peek_some(&self, min: usize) -> Result<(*const u8, usize), spsc_status> {
         let (mut data, mut len) = (ptr::null::<c_void>(), 0);
         // SAFETY: the handle is open, and the places valid.
-        match unsafe { spsc_peek_some(self.0, min, 0, &raw mut data, &raw mut len) } {
+        match unsafe { spsc_peek_some(self.0.get(), min, 0, &raw mut data, &raw mut len) } {
             spsc_status::SPSC_OK => Ok((data.cast(), len)),
             other => Err(other),
         }
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        // SAFETY: the handle is open, and nobody uses it from here on.
-        unsafe { spsc_close(self.0) };
     }
 }
 
@@ -195,13 +156,13 @@ impl Model {
             }
             Call::WaitForSpace(need) => {
                 // SAFETY: the handle is open.
-                let got = unsafe { spsc_wait_for_space(ring.0, need, 0) };
+                let got = unsafe { spsc_wait_for_space(ring.0.get(), need, 0) };
                 (Some(got), self.expect(need, free))
             }
             Call::Publish(n) => {
                 let publish = if inline { inline_publish } else { spsc_publish };
                 // SAFETY: the handle is open.
-                let got = unsafe { publish(ring.0, n) };
+                let got = unsafe { publish(ring.0.get(), n) };
                 if n > self.claimed.len() {
                     (Some(got), spsc_status::SPSC_ERR_MISUSE)
                 } else {
@@ -223,13 +184,13 @@ impl Model {
             }
             Call::WaitForData(need) => {
                 // SAFETY: the handle is open.
-                let got = unsafe { spsc_wait_for_data(ring.0, need, 0) };
+                let got = unsafe { spsc_wait_for_data(ring.0.get(), need, 0) };
                 (Some(got), self.expect(need, there))
             }
             Call::Release(n) => {
                 let release = if inline { inline_release } else { spsc_release };
                 // SAFETY: the handle is open.
-                let got = unsafe { release(ring.0, n) };
+                let got = unsafe { release(ring.0.get(), n) };
                 if n > self.peeked {
                     (Some(got), spsc_status::SPSC_ERR_MISUSE)
                 } else {
@@ -316,13 +277,13 @@ proptest! {
     #[test]
     fn any_sequence_of_calls_does_what_a_queue_would(scenario in scenario()) {
         let Scenario { capacity, start, producer, consumer, calls } = scenario;
-        let ring = Raw::new(capacity);
-        ring.start_at(start);
+        let ring = Raw(OneHandle::new(capacity));
+        ring.0.start_at(start);
         let mut model = Model::new(capacity);
         for (call, toss) in calls {
             let way = if call.is_the_producers() { producer } else { consumer };
             model.run(&ring, call, way.is_inline(toss));
-            let stats = ring.stats();
+            let stats = ring.0.stats();
             prop_assert_eq!(stats.published, start.wrapping_add(model.published));
             prop_assert_eq!(stats.released, start.wrapping_add(model.released));
             prop_assert_eq!(stats.available, model.queue.len() as u64);

@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "for tests, where a name says enough")]
 
 mod compilers;
+mod handle;
 mod name;
 mod parties;
 mod processes;
@@ -11,6 +12,7 @@ mod rings;
 mod watchdog;
 
 pub use compilers::*;
+pub use handle::OneHandle;
 pub use name::Name;
 pub use parties::*;
 pub use processes::*;
