@@ -12,9 +12,9 @@ const FLOOR_NS: u64 = 2_000;
 const LIMIT_NS: u64 = 100_000_000;
 /// Looks, some 25 ns apart, before the first look at the clock.
 pub(crate) const BRIEF: u32 = 128;
-/// So many looks, some 300 ns, tell a CPU that is far, or an answer that takes its time: the next
-/// wait looks half as often. Each look takes the data's cache line from its writer, and the further
-/// it has to go, the fewer looks are worth it.
+/// A wait of this many looks, some 300 ns, means that the other CPU is far, or that its answer takes
+/// time. Then the next wait looks half as often: each look takes the data's cache line from its writer,
+/// and costs more the further the line has to go.
 pub(crate) const FAR: u32 = 12;
 /// What they and the pauses before them may take at most. They take some microseconds, and more only if
 /// every look is a cache miss.

@@ -34,9 +34,9 @@ pub(crate) fn prefetch(address: *const u8) {
 /// multiplications, each of the result of the one before.
 ///
 /// If this is added to an address, that address can't be read earlier. So looks at the same word follow
-/// one another at this distance. With nothing between them, a processor has dozens of looks under way
-/// when the word changes, and throws them all away. A pause instruction keeps them apart, too, but it
-/// takes longer, and how long differs twentyfold between processors and hypervisors.
+/// one another at this distance. With nothing between them, many looks are under way when the word
+/// changes. A pause instruction keeps them apart, too, but how long it takes differs widely between
+/// processors. Both made round trips longer: see "The way out of a wait" in `docs/PERFORMANCE.md`.
 #[inline(always)]
 pub(crate) fn zero_after(value: u64) -> usize {
     let zero: u64;
