@@ -9,7 +9,7 @@ use crate::sync::Ordering;
 use crate::sys::barrier;
 use crate::wait::any::{Glance, Pending};
 use crate::wait::park;
-use crate::wait::{Monitor, Patience, Wait, Waiter};
+use crate::wait::{Arming, Monitor, Patience, Wait, Waiter};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -25,6 +25,8 @@ pub(crate) struct Endpoint<S> {
     locks: NonNull<Locks>,
     /// The generation of the process that took the role. A forked child has another.
     taken_in: u64,
+    /// Whether the other side can't issue the heavy barrier, so that this one has to fence.
+    always_fences: bool,
     waiter: Waiter,
     side: PhantomData<S>,
 }
@@ -49,6 +51,7 @@ impl<S: Side> Endpoint<S> {
             monitor: monitor.into(),
             locks: locks.into(),
             taken_in: 0,
+            always_fences: false,
             waiter: Waiter::new(control, spin_ns),
             side: PhantomData,
         }
@@ -262,6 +265,26 @@ impl<S: Side> Endpoint<S> {
         Ok(Pending { wait, waiter: &mut self.waiter })
     }
 
+    /// Takes the role now, and not at the first use.
+    ///
+    /// `always_fences`: the other side can't issue the heavy barrier.
+    pub(crate) fn take_role(&mut self, always_fences: bool) -> Result<()> {
+        self.always_fences = always_fences;
+        self.attach()
+    }
+
+    /// Asks the other side to ring the doorbell once `need` bytes are there; see [`Waiter::arm`].
+    pub(crate) fn arm(&mut self, need: u64) -> Result<Arming> {
+        let Pending { mut wait, waiter } = self.pending(need, Patience::default())?;
+        Ok(waiter.arm(&mut wait))
+    }
+
+    /// The look after [`arm`](Self::arm) and the barrier. True if there is nothing to wait for.
+    pub(crate) fn confirm(&mut self, need: u64) -> Result<bool> {
+        let Pending { mut wait, waiter } = self.pending(need, Patience::default())?;
+        Ok(waiter.confirm(&mut wait))
+    }
+
     /// Whether `need` bytes are there, by the counters alone. Can't panic.
     #[inline(always)]
     pub(crate) fn glance(&mut self, need: u64) -> Glance {
@@ -296,7 +319,7 @@ impl<S: Side> Endpoint<S> {
     pub(crate) fn wake_if_waiting(&self) {
         let Cursor { position, fenced, .. } = self.cursor;
         let word = S::other_park(self.control());
-        park::wake_if_waiting(word, position, fenced, &self.monitor().wakes);
+        park::wake_if_waiting(word, position, fenced, self.monitor());
     }
 
     /// Wakes the other side after an advance, if it may be asleep.
@@ -336,7 +359,7 @@ impl<S: Side> Endpoint<S> {
         // Whoever had the role before may have died asleep.
         S::park(control).parked.store(0, Ordering::Relaxed);
         self.taken_in = locks.generation();
-        self.cursor.fenced = u32::from(!barrier::register());
+        self.cursor.fenced = u32::from(self.always_fences || !barrier::register());
         self.waiter.look_at_cpus(control, S::ROLE);
         Ok(())
     }
@@ -345,7 +368,7 @@ impl<S: Side> Endpoint<S> {
     pub(crate) fn detach(&mut self) {
         if self.is_attached() {
             role::detach(self.control(), self.locks(), S::ROLE);
-            park::wake(S::other_park(self.control()));
+            park::wake(S::other_park(self.control()), &self.monitor().bell);
             self.forget_role();
         }
     }

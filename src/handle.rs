@@ -9,7 +9,9 @@ use crate::registry::{Registry, Slot};
 use crate::role::{self, Locks};
 use crate::segment::Segment;
 use crate::status::{Result, Status};
-use crate::wait::{self, Monitor};
+use crate::sys::file;
+use crate::wait::bell::Bell;
+use crate::wait::{self, Monitor, park};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, RawFd};
@@ -76,13 +78,13 @@ static AT_LOAD: extern "C" fn() = {
     at_load
 };
 
-fn registry() -> Result<&'static Registry> {
+pub(crate) fn registry() -> Result<&'static Registry> {
     // SAFETY: the registry is told of handles only (`Handle::open`).
     Registry::get(|handle| unsafe { handle.cast::<Handle>().as_ref().renew() })
 }
 
 /// Memory for a value, without aborting the process where there is none.
-fn try_box<T>() -> Result<Box<MaybeUninit<T>>> {
+pub(crate) fn try_box<T>() -> Result<Box<MaybeUninit<T>>> {
     let layout = std::alloc::Layout::new::<T>();
     const { assert!(size_of::<T>() > 0) };
     // SAFETY: the layout is not of size 0. The memory is large enough for a T, and aligned. The box
@@ -248,6 +250,16 @@ impl Handle {
         S::monitor(self).clear_interrupt();
     }
 
+    /// How the other side is told that this one has moved on, if it waits for a descriptor.
+    pub(crate) fn bell<S: End>(&self) -> &Bell {
+        &S::monitor(self).bell
+    }
+
+    /// Takes back that this side waits for the doorbell.
+    pub(crate) fn disarm<S: End>(&self) {
+        park::disarm(S::park(self.segment.control()));
+    }
+
     /// What can be seen of the ring from outside.
     pub(crate) fn stats(&self) -> Stats {
         let (released, available) = self.counters();
@@ -291,6 +303,12 @@ impl Handle {
     /// Async-signal-safe.
     fn renew(&self) {
         self.locks.renew();
+        // A connection is the parent's, and its peer must see it end when the parent does.
+        for monitor in [&self.producer_monitor, &self.consumer_monitor] {
+            if let Some(socket) = monitor.bell.disconnect() {
+                file::cover(self.file(), socket);
+            }
+        }
         // SAFETY: no call is under way, and so nobody else uses either side.
         unsafe {
             (*self.endpoint::<Tx>()).forget_role();

@@ -32,7 +32,9 @@ use crate::sync::{AtomicU32, AtomicU64};
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"spscring");
 /// The layout described here. Another minor number is compatible, and another major number is not.
 pub(crate) const VERSION_MAJOR: u32 = 1;
-const VERSION_MINOR: u32 = 0;
+///
+/// Minor 1: a park word may be [`ARMED`].
+const VERSION_MINOR: u32 = 1;
 /// Both, as in the control block.
 pub(crate) const VERSION: u32 = VERSION_MAJOR << 16 | VERSION_MINOR;
 
@@ -70,13 +72,18 @@ pub(crate) struct Header {
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct ParkWord {
-    /// The futex word: not 0 while its side sleeps or is about to sleep. The sleeper sets it, and the
-    /// sleeper or its waker clears it.
+    /// The futex word: [`PARKED`] while its side sleeps or is about to sleep, [`ARMED`] while it waits
+    /// for the doorbell, else 0. Its side sets it, and that side or its waker clears it.
     pub parked: AtomicU32,
     _padding: u32,
     /// The value of the other side's counter that ends the sleep. Valid while `parked` is set.
     pub wanted: AtomicU64,
 }
+
+/// A side that sleeps on its park word.
+pub(crate) const PARKED: u32 = 1;
+/// A side that waits for a byte on the socket of its connection.
+pub(crate) const ARMED: u32 = 2;
 
 /// A role that a handle holds, or held when its process died.
 pub(crate) const ATTACHED: u32 = 1;

@@ -30,15 +30,23 @@ mod segment;
 #[cfg(not(loom))]
 mod handle;
 #[cfg(not(loom))]
+mod conn;
+#[cfg(not(loom))]
 mod ring;
 #[cfg(not(loom))]
 mod wait_set;
+#[cfg(not(loom))]
+mod connection;
 #[cfg(all(feature = "capi", not(loom)))]
 pub mod ffi;
 
 #[cfg(all(test, loom))]
 mod models;
 
+#[cfg(not(loom))]
+pub use conn::Readiness;
+#[cfg(not(loom))]
+pub use connection::{ConnOptions, Connection, Listener, Peer};
 #[cfg(not(loom))]
 pub use grant::{ReadGrant, WriteGrant};
 #[cfg(not(loom))]

@@ -122,12 +122,17 @@ impl Options {
     /// # Ok::<(), spsc_shm::Error>(())
     /// ```
     pub fn spin(mut self, spin: Spin) -> Self {
-        self.spin_ns = match spin {
-            Spin::Adaptive => SPIN_ADAPTIVE,
-            Spin::Never => 0,
-            Spin::For(time) => nanoseconds(time),
-        };
+        self.spin_ns = spin_ns(spin);
         self
+    }
+}
+
+/// The longest spin, as in the control block.
+pub(crate) fn spin_ns(spin: Spin) -> u64 {
+    match spin {
+        Spin::Adaptive => SPIN_ADAPTIVE,
+        Spin::Never => 0,
+        Spin::For(time) => nanoseconds(time),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The safe Rust interface: [`Ring`], and its two ends [`Producer`] and [`Consumer`].
 
+use crate::conn::Line;
 use crate::cursor::{Rx, Tx};
 use crate::endpoint::Endpoint;
 use crate::grant::{ReadGrant, WriteGrant};
@@ -33,7 +34,7 @@ impl Options {
     /// As [`Ring::create`].
     pub fn create(&self, name: impl AsRef<OsStr>, min_capacity: usize) -> Result<Ring> {
         let name = name.as_ref().as_bytes();
-        Ok(Ring { handle: Handle::create(name, min_capacity as u64, self)? })
+        Ok(Ring::over(Handle::create(name, min_capacity as u64, self)?))
     }
 
     /// Makes a ring without a name, as [`Ring::anonymous`].
@@ -47,7 +48,7 @@ impl Options {
     /// # Errors
     /// As [`Ring::anonymous`].
     pub fn anonymous(&self, min_capacity: usize) -> Result<Ring> {
-        Ok(Ring { handle: Handle::create_anonymous(min_capacity as u64, self)? })
+        Ok(Ring::over(Handle::create_anonymous(min_capacity as u64, self)?))
     }
 }
 
@@ -86,9 +87,24 @@ fn outgoing(&(tag, data): &(u32, &[u8])) -> Outgoing {
 /// ```
 pub struct Ring {
     handle: Box<Handle>,
+    /// The connection that it is part of, which ends after it.
+    _line: Option<Arc<Line>>,
 }
 
 impl Ring {
+    fn over(handle: Box<Handle>) -> Self {
+        Self { handle, _line: None }
+    }
+
+    /// A ring of a connection.
+    pub(crate) fn of_connection(handle: Box<Handle>, line: Arc<Line>) -> Self {
+        Self { handle, _line: Some(line) }
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Makes a ring of at least `min_capacity` bytes under `name`, which may have one leading
     /// slash. The capacity is rounded up to a power of two that is at least a page.
     ///
@@ -136,7 +152,7 @@ impl Ring {
     /// [`Status::NotReady`], [`Status::NotARing`], [`Status::Version`], [`Status::NoMemory`],
     /// [`Status::System`].
     pub fn connect(name: impl AsRef<OsStr>) -> Result<Self> {
-        Ok(Self { handle: Handle::connect(name.as_ref().as_bytes())? })
+        Ok(Self::over(Handle::connect(name.as_ref().as_bytes())?))
     }
 
     /// As [`connect`](Self::connect), but waits up to `timeout` (`None`: for ever) for the name to
@@ -153,7 +169,7 @@ impl Ring {
     /// As [`connect`](Self::connect), and [`Status::Timeout`].
     pub fn connect_timeout(name: impl AsRef<OsStr>, timeout: Option<Duration>) -> Result<Self> {
         let name = name.as_ref().as_bytes();
-        Ok(Self { handle: Handle::connect_timeout(name, limit(timeout))? })
+        Ok(Self::over(Handle::connect_timeout(name, limit(timeout))?))
     }
 
     /// Opens the anonymous ring behind a descriptor, which is duplicated.
@@ -171,7 +187,7 @@ impl Ring {
     /// [`Status::NotARing`] also where the object is not sealed; else as
     /// [`connect`](Self::connect).
     pub fn connect_fd(fd: impl AsFd) -> Result<Self> {
-        Ok(Self { handle: Handle::connect_fd(fd.as_fd().as_raw_fd())? })
+        Ok(Self::over(Handle::connect_fd(fd.as_fd().as_raw_fd())?))
     }
 
     /// Removes a name. Whoever has the ring open keeps it.

@@ -30,6 +30,16 @@ mod ordered {
             self.0.swap(value, order)
         }
 
+        pub(crate) fn compare_exchange(
+            &self,
+            current: u32,
+            new: u32,
+            success: Ordering,
+            failure: Ordering,
+        ) -> Result<u32, u32> {
+            self.0.compare_exchange(current, new, success, failure)
+        }
+
         pub(crate) fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
             self.0.fetch_add(value, order)
         }

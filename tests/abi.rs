@@ -67,7 +67,7 @@ impl Abi {
 }
 
 /// The structs whose size each call is told: they may get members at their end.
-const GROWING: [&str; 2] = ["spsc_options", "spsc_stats_t"];
+const GROWING: [&str; 4] = ["spsc_options", "spsc_stats_t", "spsc_conn_options", "spsc_peer"];
 
 /// The name, the size and the alignment of the struct that a fact is about.
 fn struct_of(fact: &str) -> Option<(&str, u64, &str)> {
@@ -316,7 +316,7 @@ mod the_rule {
             assert!(changed("0.3.0", &inside).may_follow(&old).is_err(), "inside {name}");
             let shrunk = fact.replace(&format!("size {size}"), &format!("size {}", size - 8));
             assert!(changed("0.3.0", &[(&fact, &shrunk)]).may_follow(&old).is_err(), "{name}");
-            let aligned = grown.replace("alignment 8", "alignment 16");
+            let aligned = grown.replace("alignment ", "alignment 1");
             let aligned = [(&*fact, &*aligned), ("", &at(size))];
             assert!(changed("0.3.0", &aligned).may_follow(&old).is_err(), "alignment of {name}");
         }

@@ -23,7 +23,10 @@ fn macros() -> String {
          #define SPSC_MUST_USE\n\
          #endif\n\n\
          /** The defaults: spsc_options options = SPSC_OPTIONS_INIT; */\n\
-         #define SPSC_OPTIONS_INIT {{ sizeof(spsc_options), 0600, 0, SPSC_SPIN_ADAPTIVE }}"
+         #define SPSC_OPTIONS_INIT {{ sizeof(spsc_options), 0600, 0, SPSC_SPIN_ADAPTIVE }}\n\n\
+         /** The defaults: spsc_conn_options options = SPSC_CONN_OPTIONS_INIT; */\n\
+         #define SPSC_CONN_OPTIONS_INIT \\\n  \
+         {{ sizeof(spsc_conn_options), 0, 0, SPSC_SPIN_ADAPTIVE, 0600, 0, 128, 0 }}"
     )
 }
 
@@ -34,8 +37,17 @@ fn generate() -> String {
     config.after_includes = Some(macros());
     let mut header = Vec::new();
     let mut builder = cbindgen::Builder::new().with_config(config);
-    let files =
-        ["types", "lifecycle", "producer", "consumer", "message", "any", "wait_any", "cursor"];
+    let files = [
+        "types",
+        "lifecycle",
+        "producer",
+        "consumer",
+        "message",
+        "any",
+        "wait_any",
+        "conn",
+        "cursor",
+    ];
     for file in files {
         builder = builder.with_src(root.join(format!("src/ffi/{file}.rs")));
     }

@@ -10,6 +10,7 @@
 #![allow(clippy::missing_safety_doc, reason = "said once, above")]
 
 mod any;
+mod conn;
 mod consumer;
 mod cursor;
 mod guard;
@@ -23,6 +24,7 @@ mod wait_any;
 
 pub use crate::cursor::Cursor as spsc_cursor;
 pub use any::*;
+pub use conn::*;
 pub use consumer::*;
 pub use cursor::*;
 pub use lifecycle::*;

@@ -64,6 +64,54 @@ pub(crate) mod barrier {
     }
 }
 
+/// Sockets, by their numbers: how many bytes each peer has sent, and somebody who waits for one.
+pub(crate) mod bell {
+    use super::{Arc, PoisonError, SLEEPS};
+    use loom::sync::{Condvar, Mutex};
+    use std::collections::BTreeMap;
+
+    #[derive(Default)]
+    struct Line {
+        bytes: Mutex<u32>,
+        rung: Condvar,
+    }
+
+    loom::lazy_static! {
+        // The map's lock is not loom's, as in the futex.
+        static ref LINES: std::sync::Mutex<BTreeMap<i32, Arc<Line>>> = Default::default();
+    }
+
+    fn line(socket: i32) -> Arc<Line> {
+        let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lines.entry(socket).or_default())
+    }
+
+    pub(crate) fn ring(socket: i32) {
+        let line = line(socket);
+        *line.bytes.lock().expect("loom") += 1;
+        line.rung.notify_one();
+    }
+
+    pub(crate) fn has_hung_up(_socket: i32) -> bool {
+        false
+    }
+
+    /// What `epoll` does for a side that is armed: waits for a byte.
+    pub(crate) fn wait(socket: i32) {
+        let line = line(socket);
+        let mut bytes = line.bytes.lock().expect("loom");
+        SLEEPS.set(SLEEPS.get() + 1);
+        while *bytes == 0 {
+            bytes = line.rung.wait(bytes).expect("loom");
+        }
+    }
+
+    /// Reads all bytes that are there.
+    pub(crate) fn drain(socket: i32) -> u32 {
+        std::mem::take(&mut *line(socket).bytes.lock().expect("loom"))
+    }
+}
+
 pub(crate) mod clock {
     pub(crate) fn now() -> u64 {
         0

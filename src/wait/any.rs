@@ -22,6 +22,7 @@
 use super::spin::LOOKS;
 use super::{LIVENESS_NS, UNSURE_SLEEP_NS, Wait, Waiter, park};
 use crate::cursor::{Rx, Side, Tx};
+use crate::layout::PARKED;
 use crate::role;
 use crate::status::{Result, Status};
 use crate::sync::{AtomicU32, Ordering};
@@ -406,7 +407,7 @@ fn doze<I: Item>(items: &mut [I], now: u64, until: u64) {
             until = until.min(member.next_liveness());
         }
     }
-    words.wait(1, until, now + UNSURE_SLEEP_NS);
+    words.wait(PARKED, until, now + UNSURE_SLEEP_NS);
 }
 
 /// How the wait ends, if there is nothing left to wait for. What has arrived, and who is gone, comes

@@ -67,18 +67,29 @@
 //! **interrupt**. `interrupt` sets a word of the handle with Release, runs a full fence, and wakes
 //! the side whatever it waits for. The sleeper looks at the word after its announcement, as it does
 //! at the counter: the fence and the heavy barrier are the two halves, as in *park*.
+//!
+//! **doorbell**. A side of a connection that waits in `epoll` and not in a call here announces itself
+//! with another value of `parked` (`ARMED`). The waker's fast path does not change: it looks whether the
+//! word is 0. Out of line, the swap that clears the word says which it was, and the waker sends a byte
+//! on the socket in the place of the futex wake. So the argument of *park* holds as it stands, with one
+//! difference in its last line: nobody compares a word as the sleep begins. That is not needed, as the
+//! byte stays in the socket until it is read. One thing does not work here: a sleep of a millisecond
+//! where the kernel refuses the heavy barrier. So the two processes tell each other when they meet
+//! whether they have it, and if one does not, the other always fences (`Cursor::fenced`).
 
 pub(crate) mod any;
+pub(crate) mod bell;
 pub(crate) mod pace;
 pub(crate) mod park;
 pub(crate) mod spin;
 
 use crate::cursor::{Cursor, Side};
-use crate::layout::{Control, SEVERAL_CPUS};
+use crate::layout::{Control, PARKED, SEVERAL_CPUS};
 use crate::role::{self, Locks, Role};
 use crate::status::{Result, Status};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::sys::{barrier, clock, cpu, futex};
+use bell::Bell;
 use pace::Pace;
 use spin::{BRIEF, BRIEF_NS, FAR, Spinner};
 use std::marker::PhantomData;
@@ -102,6 +113,8 @@ pub(crate) struct Monitor {
     pub wakes: Count,
     /// Waits that `wakeup_all` or `interrupt` ended.
     pub interruptions: Count,
+    /// How the other side is told where it waits for a connection's descriptor.
+    pub bell: Bell,
     /// Not 0 while an interrupt waits for its answer. Any thread sets it.
     interrupted: AtomicU32,
 }
@@ -112,7 +125,7 @@ impl Monitor {
     pub(crate) fn interrupt<S: Side>(&self, control: &Control) {
         // interrupt: pairs with the load in `is_interrupted`.
         self.interrupted.store(1, Ordering::Release);
-        park::wake(S::park(control));
+        park::rouse(S::park(control));
     }
 
     /// Takes back an interrupt that no wait has answered.
@@ -150,8 +163,8 @@ impl Count {
 /// Ends the current or the next wait of both sides, once. Async-signal-safe.
 pub(crate) fn interrupt_all(control: &Control) {
     control.interrupts.fetch_add(1, Ordering::Release);
-    park::wake(&control.producer_park);
-    park::wake(&control.consumer_park);
+    park::rouse(&control.producer_park);
+    park::rouse(&control.consumer_park);
 }
 
 /// How a wait differs from the usual one.
@@ -195,6 +208,17 @@ impl<S: Side> Wait<'_, S> {
         let calls = self.control.interrupts.load(Ordering::Acquire);
         (calls != seen).then_some(calls)
     }
+}
+
+/// What became of an attempt to arm the doorbell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arming {
+    /// There is nothing to wait for.
+    Decided,
+    /// It was armed for the same already.
+    Stands,
+    /// The other side can see it as soon as the barrier has been passed.
+    Announced,
 }
 
 /// What one side remembers from wait to wait.
@@ -367,7 +391,7 @@ impl Waiter {
             if let Ok(false) = over {
                 wait.monitor.parks.add();
                 let unsure = if sure { u64::MAX } else { now + UNSURE_SLEEP_NS };
-                futex::wait(&word.parked, 1, deadline.min(self.next_liveness).min(unsure));
+                futex::wait(&word.parked, PARKED, deadline.min(self.next_liveness).min(unsure));
             }
             // Awake, for whatever reason.
             park::withdraw(word);
@@ -411,16 +435,53 @@ impl Waiter {
         if wait.is_ready()? {
             return Ok(true);
         }
-        if wait.patience.next_peer { Ok(false) } else { Err(status.into()) }
+        // To a connection no other peer can come.
+        let next_peer = wait.patience.next_peer && !wait.monitor.bell.is_there();
+        if next_peer { Ok(false) } else { Err(status.into()) }
     }
 
     fn has_died<S: Side>(&mut self, wait: &Wait<'_, S>, now: u64) -> bool {
+        let bell = &wait.monitor.bell;
         // After a death every look asks again, so that the next peer is seen at once.
-        if now >= self.next_liveness || self.was_dead {
+        if now >= self.next_liveness || self.was_dead || bell.is_over() {
             self.next_liveness = now + LIVENESS_NS;
-            self.was_dead = role::has_died(wait.control, wait.locks, S::ROLE.other());
+            self.was_dead =
+                bell.has_hung_up() || role::has_died(wait.control, wait.locks, S::ROLE.other());
             self.look_at_cpus(wait.control, S::ROLE);
         }
         self.was_dead
+    }
+
+    /// Asks the other side to ring the doorbell once the bytes are there or can't come any more. The
+    /// heavy barrier and [`confirm`](Self::confirm) must follow where that is the answer.
+    pub(crate) fn arm<S: Side>(&mut self, wait: &mut Wait<'_, S>) -> Arming {
+        let word = S::park(wait.control);
+        if self.is_decided(wait) {
+            park::disarm(word);
+            return Arming::Decided;
+        }
+        let wanted = wait.wanted();
+        if park::is_armed(word, wanted) {
+            return Arming::Stands;
+        }
+        // Before it can be rung for.
+        wait.monitor.bell.expect();
+        park::arm(word, wanted);
+        Arming::Announced
+    }
+
+    /// The look after the announcement and the barrier. True if there is nothing to wait for.
+    pub(crate) fn confirm<S: Side>(&mut self, wait: &mut Wait<'_, S>) -> bool {
+        let decided = self.is_decided(wait);
+        if decided {
+            park::disarm(S::park(wait.control));
+        }
+        decided
+    }
+
+    /// Whether a wait would end at once, well or badly. Answers no interrupt.
+    fn is_decided<S: Side>(&mut self, wait: &mut Wait<'_, S>) -> bool {
+        let now = clock::now_coarse();
+        !matches!(wait.is_ready(), Ok(false)) || !matches!(self.ended(wait, now), Ok(false))
     }
 }

@@ -1,23 +1,50 @@
 //! The park word: where a side sleeps, how it says so, and how it is woken. Why no wake-up is lost
 //! is argued in the [module above](super), under *park*.
 
-use super::Count;
-use crate::layout::ParkWord;
+use super::Monitor;
+use super::bell::Bell;
+use crate::layout::{ARMED, PARKED, ParkWord};
 use crate::sync::{Ordering, fence};
 use crate::sys::{barrier, futex};
 
 /// The sleeper's half: says that it is about to sleep until the other side's counter is `wanted`.
 /// The heavy barrier and another look must follow.
 pub(crate) fn announce(word: &ParkWord, wanted: u64) {
+    announce_as(word, wanted, PARKED);
+}
+
+fn announce_as(word: &ParkWord, wanted: u64, how: u32) {
     word.wanted.store(wanted, Ordering::Relaxed);
-    word.parked.store(1, Ordering::Release);
+    word.parked.store(how, Ordering::Release);
+}
+
+/// As [`announce`], by a side that will wait for the doorbell: the heavy barrier and another look must
+/// follow here, too.
+pub(crate) fn arm(word: &ParkWord, wanted: u64) {
+    announce_as(word, wanted, ARMED);
+}
+
+/// Whether the word was armed for this amount, and nobody has rung since.
+pub(crate) fn is_armed(word: &ParkWord, wanted: u64) -> bool {
+    word.parked.load(Ordering::Relaxed) == ARMED && word.wanted.load(Ordering::Relaxed) == wanted
+}
+
+/// Takes back what [`arm`] has announced, and nothing else. Any thread may do so.
+pub(crate) fn disarm(word: &ParkWord) {
+    take(word, ARMED);
+}
+
+/// Clears the word if it is `state`, and says whether it was.
+fn take(word: &ParkWord, state: u32) -> bool {
+    word.parked.load(Ordering::Relaxed) == state
+        && word.parked.compare_exchange(state, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
 }
 
 /// As [`announce`], by a sleeper that may have announced itself on this word already, for another
 /// amount: the nearer one stands.
 pub(crate) fn announce_nearer(word: &ParkWord, wanted: u64) {
     let earlier = word.wanted.load(Ordering::Relaxed);
-    let is_announced = word.parked.load(Ordering::Relaxed) == 1;
+    let is_announced = word.parked.load(Ordering::Relaxed) == PARKED;
     if !is_announced || wanted.wrapping_sub(earlier).cast_signed() < 0 {
         announce(word, wanted);
     }
@@ -38,8 +65,8 @@ pub(crate) fn needs_wakeup(word: &ParkWord, fenced: u32) -> bool {
     word.parked.load(Ordering::Relaxed) | fenced != 0
 }
 
-/// Wakes the sleeper on `word`, if there is one and the counter has reached what it waits for.
-pub(crate) fn wake_if_waiting(word: &ParkWord, counter: u64, fenced: u32, wakes: &Count) {
+/// Wakes whoever waits on `word`, if the counter has reached what it waits for.
+pub(crate) fn wake_if_waiting(word: &ParkWord, counter: u64, fenced: u32, waker: &Monitor) {
     if fenced != 0 {
         // The waker's own full barrier, as the kernel's does not reach it.
         fence(Ordering::SeqCst);
@@ -50,24 +77,34 @@ pub(crate) fn wake_if_waiting(word: &ParkWord, counter: u64, fenced: u32, wakes:
     // Pairs with the Release store of `parked` in `announce`: `wanted` is that sleep's.
     fence(Ordering::Acquire);
     let wanted = word.wanted.load(Ordering::Relaxed);
-    if counter.wrapping_sub(wanted).cast_signed() >= 0 && end_sleep(word) {
-        wakes.add();
+    if counter.wrapping_sub(wanted).cast_signed() >= 0 && end_wait(word, &waker.bell) {
+        waker.wakes.add();
     }
 }
 
-/// Wakes whoever sleeps on `word`, whatever it waits for: after a store other than a counter's.
-/// Async-signal-safe.
-pub(crate) fn wake(word: &ParkWord) {
+/// Wakes whoever waits on `word`, whatever for: after a store other than a counter's.
+pub(crate) fn wake(word: &ParkWord, bell: &Bell) {
     fence(Ordering::SeqCst);
     if word.parked.load(Ordering::Relaxed) != 0 {
-        end_sleep(word);
+        end_wait(word, bell);
     }
 }
 
-fn end_sleep(word: &ParkWord) -> bool {
-    let sleeping = word.parked.swap(0, Ordering::AcqRel) != 0;
-    if sleeping {
+/// Wakes whoever sleeps on `word` inside a call, whatever for. Who is armed for the doorbell is not in
+/// a call that could be interrupted, and stays armed. Async-signal-safe.
+pub(crate) fn rouse(word: &ParkWord) {
+    fence(Ordering::SeqCst);
+    if take(word, PARKED) {
         futex::wake(&word.parked);
     }
-    sleeping
+}
+
+/// False if nobody was waiting.
+fn end_wait(word: &ParkWord, bell: &Bell) -> bool {
+    match word.parked.swap(0, Ordering::AcqRel) {
+        0 => return false,
+        ARMED => bell.ring(),
+        _ => futex::wake(&word.parked),
+    }
+    true
 }

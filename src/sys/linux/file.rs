@@ -65,7 +65,7 @@ const BEYOND_STDIO: RawFd = libc::STDERR_FILENO + 1;
 
 /// Moves a descriptor away from the numbers of the standard streams, which it gets in a process
 /// that has closed them. Whatever is printed there would be written over the control block.
-fn beyond_stdio(fd: OwnedFd) -> Result<OwnedFd> {
+pub(super) fn beyond_stdio(fd: OwnedFd) -> Result<OwnedFd> {
     if fd.as_raw_fd() >= BEYOND_STDIO { Ok(fd) } else { duplicate(fd.as_raw_fd()) }
 }
 
@@ -87,11 +87,15 @@ pub(crate) struct Metadata {
     pub size: u64,
 }
 
+#[allow(clippy::unnecessary_cast, reason = "the widths differ between architectures")]
+pub(super) fn identity(stat: &libc::stat) -> Identity {
+    Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 }
+}
+
 impl Metadata {
-    #[allow(clippy::unnecessary_cast, reason = "the widths differ between architectures")]
     fn from_stat(stat: &libc::stat) -> Self {
         Self {
-            identity: Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 },
+            identity: identity(stat),
             regular: stat.st_mode & libc::S_IFMT == libc::S_IFREG,
             size: u64::try_from(stat.st_size).unwrap_or(0),
         }
@@ -267,6 +271,14 @@ pub(crate) fn reopen_at(public: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Resul
     let own = reopen(public)?;
     replace(own.as_fd())?;
     Ok(())
+}
+
+/// In a forked child: puts a copy of `public` behind the number of `target`, so that what was there is
+/// the parent's alone. Async-signal-safe.
+pub(crate) fn cover(public: BorrowedFd<'_>, target: RawFd) {
+    // SAFETY: `target` is a descriptor of the library's own, and its number stays open: whoever owns it
+    // goes on owning an open descriptor.
+    unsafe { libc::dup3(public.as_raw_fd(), target, libc::O_CLOEXEC) };
 }
 
 /// A second descriptor of the same description, closed on exec. `InvalidArgument` if `fd` is no open

@@ -1,6 +1,7 @@
 //! Linux, x86-64 and AArch64.
 
 pub(crate) mod barrier;
+pub(crate) mod bell;
 #[cfg(feature = "capi")]
 pub(crate) mod cancel;
 pub(crate) mod clock;
@@ -10,6 +11,8 @@ pub(crate) mod fork;
 pub(crate) mod futex;
 pub(crate) mod lock;
 pub(crate) mod memory;
+pub(crate) mod path;
+pub(crate) mod socket;
 
 use crate::status::Error;
 

@@ -139,6 +139,10 @@
 /** The defaults: spsc_options options = SPSC_OPTIONS_INIT; */
 #define SPSC_OPTIONS_INIT { sizeof(spsc_options), 0600, 0, SPSC_SPIN_ADAPTIVE }
 
+/** The defaults: spsc_conn_options options = SPSC_CONN_OPTIONS_INIT; */
+#define SPSC_CONN_OPTIONS_INIT \
+  { sizeof(spsc_conn_options), 0, 0, SPSC_SPIN_ADAPTIVE, 0600, 0, 128, 0 }
+
 /**
  * A timeout_ns without limit.
  */
@@ -202,6 +206,16 @@
  * call do not end it.
  */
 #define SPSC_ITEM_FRESH 512
+
+/**
+ * Bit of spsc_conn_arm: data can be peeked at, or will never come.
+ */
+#define SPSC_READABLE 1
+
+/**
+ * Bit of spsc_conn_arm: space can be claimed, or will never be free.
+ */
+#define SPSC_WRITABLE 2
 
 /**
  * How a call ended. 0 is success. Positive values are outcomes of a wait, in which nothing is
@@ -346,6 +360,20 @@ typedef enum spsc_role_state spsc_role_state;
 typedef int32_t spsc_role_state;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+/**
+ * A connection between two processes: two sealed rings without names, one for each direction, and
+ * the Unix socket over which they were handed, which tells of both.
+ *
+ * Thread: as its rings. At any time one thread sends and one thread receives; spsc_conn_arm is for
+ * a thread that does both, or whose partner is in no call on the connection.
+ */
+typedef struct spsc_conn spsc_conn;
+
+/**
+ * Waits for clients at a path: spsc_listen.
+ */
+typedef struct spsc_listener spsc_listener;
 
 /**
  * An open ring, or more exactly one process's handle on it.
@@ -501,6 +529,77 @@ typedef struct spsc_wait_item {
    */
   size_t need;
 } spsc_wait_item;
+
+/**
+ * What can be chosen for a listener or a connection. Fill it with SPSC_CONN_OPTIONS_INIT or
+ * spsc_conn_options_init first. A NULL for it means the defaults. It may get members at its end in
+ * any version.
+ */
+typedef struct spsc_conn_options {
+  /**
+   * The size of this struct in bytes, as the caller knows it. Members that only the library knows
+   * have their defaults. Members that only the caller knows must be 0.
+   */
+  size_t struct_size;
+  /**
+   * Bytes of the ring from the client to the server, at least; rounded up as for spsc_create. The
+   * server's choice counts. Where it makes none (0, the default), a client gets what it asks for,
+   * up to 1 MiB (more: its dial gives SPSC_ERR_TOO_LARGE), and else 64 KiB.
+   */
+  size_t to_server;
+  /**
+   * Bytes of the ring from the server to the client, by the same rules.
+   */
+  size_t to_client;
+  /**
+   * The longest spin before a wait sleeps, as in spsc_options. The server's choice holds for both
+   * ends.
+   */
+  uint64_t spin_ns;
+  /**
+   * Permission bits of a listener's path, whatever the umask. Default 0600. Whoever may write the
+   * socket may connect.
+   */
+  uint32_t mode;
+  /**
+   * SPSC_PREFAULT, or 0, the default: the server enters all pages into its page tables at once.
+   */
+  uint32_t flags;
+  /**
+   * How many clients of a listener may be on their way in: so many wait in the kernel until they
+   * are accepted, and so many may be in the handshake. Default 128, at most 4096.
+   */
+  uint32_t backlog;
+  /**
+   * Must be 0.
+   */
+  uint32_t reserved;
+} spsc_conn_options;
+
+/**
+ * Who is on the other end of a connection: the process that dialled, that listened, or that made the
+ * pair of sockets. The kernel says so, and the peer can't lie. It may get members at its end in any
+ * version.
+ */
+typedef struct spsc_peer {
+  /**
+   * Its number in the caller's PID namespace; 0 if it has none there.
+   */
+  int32_t pid;
+  /**
+   * Its effective user, as of then.
+   */
+  uint32_t uid;
+  /**
+   * Its effective group, as of then.
+   */
+  uint32_t gid;
+  /**
+   * A descriptor of the process, for poll or pidfd_send_signal. It stays the connection's own. -1
+   * where the kernel gives none (before Linux 6.5).
+   */
+  int32_t pidfd;
+} spsc_peer;
 
 /**
  * One side's position in the stream, and how far it may move: for callers that claim, publish, peek
@@ -1135,6 +1234,200 @@ spsc_status spsc_wait_any(struct spsc_wait_item *items,
                           size_t count,
                           uint64_t timeout_ns,
                           size_t *out_ready);
+
+/**
+ * Fills *options with the defaults. SPSC_CONN_OPTIONS_INIT is the same as an initialiser.
+ *
+ * struct_size: sizeof(spsc_conn_options). It is stored in the struct. No byte beyond it is written.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT.
+ *
+ * Thread: any. Blocks: no.
+ */
+spsc_status spsc_conn_options_init(struct spsc_conn_options *options, size_t struct_size);
+
+/**
+ * Listens at a path of the file system, where a Unix socket then stands.
+ *
+ * path: at most 103 bytes.
+ * options: NULL for the defaults.
+ * out_listener: to be closed with spsc_listener_close.
+ *
+ * A path whose listener is gone is taken over. A file PATH.lock beside it, which the listener keeps
+ * locked, tells that from one in use. A client never finds a socket that nobody listens to yet.
+ *
+ * Errors: SPSC_ERR_ALREADY_EXISTS if somebody listens there, or if it is no socket;
+ * SPSC_ERR_INVALID_NAME, SPSC_ERR_NOT_FOUND (no such directory), SPSC_ERR_PERMISSION,
+ * SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_NO_MEMORY, SPSC_ERR_SYSTEM.
+ *
+ * Thread: any. Blocks: no.
+ */
+SPSC_MUST_USE
+spsc_status spsc_listen(const char *path,
+                        const struct spsc_conn_options *options,
+                        struct spsc_listener **out_listener);
+
+/**
+ * The next client's connection. Clients come in the order in which they have said what they must.
+ * No client keeps another waiting, whatever it does or fails to do: one that does not get on is
+ * dropped after a second, or after a tenth while so many are on their way that no more can come in.
+ *
+ * out_conn: to be closed with spsc_conn_close.
+ *
+ * Outcomes: SPSC_TIMEOUT, SPSC_INTERRUPTED (spsc_listener_interrupt). Errors:
+ * SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_NO_MEMORY (also if there are no descriptors left),
+ * SPSC_ERR_MISUSE in a forked child, SPSC_ERR_SYSTEM. What is wrong with a client is not reported.
+ *
+ * Thread: any, several at once. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_accept(struct spsc_listener *listener,
+                        uint64_t timeout_ns,
+                        struct spsc_conn **out_conn);
+
+/**
+ * A descriptor that is readable whenever spsc_accept has something to do, which may be only to read
+ * what a client says on its way in: so call it with timeout_ns 0. It stays the listener's own: do
+ * not close it or read from it. -1 if listener is NULL.
+ *
+ * Thread: any. Blocks: no.
+ */
+int spsc_listener_fd(const struct spsc_listener *listener);
+
+/**
+ * Ends the current wait in spsc_accept, or the next one, once, with SPSC_INTERRUPTED. A call with
+ * timeout_ns 0 does not wait.
+ *
+ * Thread: any. Blocks: no. Async-signal-safe.
+ */
+spsc_status spsc_listener_interrupt(struct spsc_listener *listener);
+
+/**
+ * Closes a listener and removes its path. Connections that it gave stay. Clients on their way in
+ * get SPSC_CLOSED. NULL does nothing. In a forked child it leaves the path alone.
+ *
+ * Thread: any, but no other thread may be in a call on the same listener, or begin one. Blocks: no.
+ */
+void spsc_listener_close(struct spsc_listener *listener);
+
+/**
+ * Connects to the listener at path, and waits until it accepts.
+ *
+ * options: NULL for the defaults. Only the capacities count here: they are a wish.
+ * out_conn: to be closed with spsc_conn_close.
+ *
+ * Outcomes: SPSC_TIMEOUT; SPSC_CLOSED if the listener closes meanwhile, or has lost patience.
+ * Errors: SPSC_ERR_NOT_FOUND if nobody listens there, SPSC_ERR_PERMISSION, SPSC_ERR_NOT_A_RING if
+ * what listens there is something else, SPSC_ERR_VERSION, SPSC_ERR_TOO_LARGE if the listener grants
+ * no ring of the size asked for, SPSC_ERR_INVALID_NAME, SPSC_ERR_INVALID_ARGUMENT,
+ * SPSC_ERR_NO_MEMORY of either side, SPSC_ERR_SYSTEM.
+ *
+ * Thread: any. Blocks: up to timeout_ns, which is at least one turn of the listener's.
+ */
+SPSC_MUST_USE
+spsc_status spsc_dial(const char *path,
+                      const struct spsc_conn_options *options,
+                      uint64_t timeout_ns,
+                      struct spsc_conn **out_conn);
+
+/**
+ * Makes a connection of a connected Unix socket: one of a socketpair, one that a service manager has
+ * accepted, or any other that keeps the order of bytes (SOCK_STREAM, SOCK_SEQPACKET). The process at
+ * its other end does the same at the same time, with the other is_server. Nothing may have been sent
+ * over it.
+ *
+ * socket: on success it belongs to the connection, is closed on exec and does not block. Otherwise
+ * it stays the caller's, and is of no more use for this.
+ * is_server: not 0 for the end that makes the rings and whose options count, 0 for the other.
+ *
+ * Outcomes and errors as spsc_dial; SPSC_ERR_INVALID_ARGUMENT if it is no such socket.
+ *
+ * Thread: any. Blocks: up to timeout_ns.
+ */
+SPSC_MUST_USE
+spsc_status spsc_conn_adopt(int socket,
+                            int is_server,
+                            const struct spsc_conn_options *options,
+                            uint64_t timeout_ns,
+                            struct spsc_conn **out_conn);
+
+/**
+ * The ring to the peer, to produce into: an ordinary one, which ends as any other. It is the
+ * connection's own, and must not be closed by itself; spsc_leave ends this direction alone. NULL if
+ * conn is NULL.
+ *
+ * Thread: any. Blocks: no.
+ */
+struct spsc_ring *spsc_conn_sender(struct spsc_conn *conn);
+
+/**
+ * The ring from the peer, to consume from; as spsc_conn_sender.
+ *
+ * Thread: any. Blocks: no.
+ */
+struct spsc_ring *spsc_conn_receiver(struct spsc_conn *conn);
+
+/**
+ * Who is on the other end.
+ *
+ * struct_size: sizeof(spsc_peer). Not a byte beyond it is written.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT.
+ *
+ * Thread: any. Blocks: no.
+ */
+SPSC_MUST_USE
+spsc_status spsc_conn_peer(const struct spsc_conn *conn,
+                           struct spsc_peer *out_peer,
+                           size_t struct_size);
+
+/**
+ * The connection's descriptor, for poll, epoll and whatever is built on them: readable after
+ * spsc_conn_arm as that says, and, with a hang-up, as soon as the peer closes its end or its process
+ * is gone, whatever is armed. It stays the connection's own: do not close it, read from it or write
+ * to it. It is closed on exec. -1 if conn is NULL.
+ *
+ * Thread: any. Blocks: no.
+ */
+int spsc_conn_fd(const struct spsc_conn *conn);
+
+/**
+ * Asks for the descriptor to become readable, once, as soon as need_data bytes can be peeked at or
+ * need_space bytes claimed.
+ *
+ * need_data, need_space: bytes, at most the capacities. 0 does not ask, and takes back what was
+ * asked of that direction.
+ * out_ready: what is so already: SPSC_READABLE, SPSC_WRITABLE, or both. What can't come any more
+ * counts as so, and the next call on that ring says why. Only if the answer is 0 is the connection
+ * armed.
+ *
+ * An event loop does what it can, arms, and waits for the descriptor if the answer is 0. Arming
+ * again reads what the peer has rung. It makes no system call while there is something to do. A
+ * peer rings only who is armed, and only once: while both sides are busy, neither makes a system
+ * call. A wait in a call on one of the rings takes back what was asked of that direction.
+ * spsc_wakeup_all and spsc_interrupt end waits in calls, and do not ring.
+ *
+ * Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_TOO_LARGE, SPSC_ERR_CORRUPT if the peer rings without
+ * cause, SPSC_ERR_SYSTEM.
+ *
+ * Thread: that of each side asked for. Only one thread at a time may arm and wait for the
+ * descriptor. Blocks: no.
+ */
+SPSC_MUST_USE
+spsc_status spsc_conn_arm(struct spsc_conn *conn,
+                          size_t need_data,
+                          size_t need_space,
+                          uint32_t *out_ready);
+
+/**
+ * Closes a connection: both its rings, as spsc_close does, and then the socket. The peer reads what
+ * was published and then gets SPSC_CLOSED; its descriptor hangs up. Nothing is left of the
+ * connection when the peer has closed it, too. NULL does nothing.
+ *
+ * Thread: any, but no other thread may be in a call on the connection or its rings, or begin one.
+ * Blocks: no.
+ */
+void spsc_conn_close(struct spsc_conn *conn);
 
 /**
  * One side's cursor, to claim and publish or to peek and release without a call: see spsc_cursor,

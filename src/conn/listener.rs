@@ -1,0 +1,213 @@
+//! A listener: a socket at a path, and the clients on their way in.
+//!
+//! No client can keep another waiting. What each says is read as it comes, and one that is silent or
+//! slow is dropped after a second, or after a tenth where many are on their way. All of that happens
+//! inside [`Listener::accept`]: the listener's descriptor is an epoll set of the socket, of the clients
+//! in the handshake, and of a timer for the slowest of them. So it is readable whenever `accept` has
+//! something to do, and there is no thread.
+
+use super::handshake::Server;
+use super::path::{self, BoundPath};
+use super::{Conn, Settings};
+use crate::handle;
+use crate::registry::Registry;
+use crate::status::{Result, Status};
+use crate::sys::clock;
+use crate::sys::socket::{self, Flag, Set, Timer};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::{Mutex, PoisonError};
+
+/// How long a client may take to say what it has to.
+const PATIENCE_NS: u64 = 1_000_000_000;
+/// The same, where no more clients can come in.
+const IMPATIENCE_NS: u64 = 100_000_000;
+
+/// Waits for clients. Any thread may use it.
+pub(crate) struct Listener {
+    path: BoundPath,
+    socket: OwnedFd,
+    set: Set,
+    timer: Timer,
+    interrupt: Flag,
+    settings: Settings,
+    clients: Mutex<Clients>,
+    registry: &'static Registry,
+    /// The process that listens. A forked child may only close its copy.
+    generation: u64,
+}
+
+/// The clients on their way in, the oldest first.
+struct Clients {
+    all: Vec<Client>,
+    /// Whether the set reports new ones.
+    is_open: bool,
+    /// When the timer is to fire.
+    alarm: Option<u64>,
+}
+
+struct Client {
+    socket: OwnedFd,
+    handshake: Server,
+    /// When it came.
+    since: u64,
+}
+
+impl Listener {
+    pub(crate) fn bind(path: &[u8], settings: &Settings) -> Result<Self> {
+        settings.check()?;
+        let registry = handle::registry()?;
+        let mut all = Vec::new();
+        all.try_reserve_exact(settings.backlog as usize).map_err(|_| Status::NoMemory)?;
+        let (set, timer, interrupt) = (Set::new()?, Timer::new()?, Flag::new()?);
+        let (socket, path) = path::bind(path, settings.mode, settings.backlog)?;
+        let listener = Self {
+            path,
+            socket,
+            set,
+            timer,
+            interrupt,
+            settings: settings.clone(),
+            clients: Mutex::new(Clients { all, is_open: true, alarm: None }),
+            registry,
+            generation: registry.generation(),
+        };
+        // After an error here, the path is removed with the rest.
+        listener.set.add(listener.socket.as_raw_fd())?;
+        listener.set.add(listener.timer.as_fd().as_raw_fd())?;
+        Ok(listener)
+    }
+
+    /// Ends the current or the next wait in `accept`, once. Async-signal-safe.
+    pub(crate) fn interrupt(&self) {
+        self.interrupt.raise();
+    }
+
+    fn is_own(&self) -> bool {
+        self.registry.generation() == self.generation
+    }
+
+    /// The next client that has said all it must.
+    pub(crate) fn accept(&self, timeout_ns: u64) -> Result<Conn> {
+        if !self.is_own() {
+            return Err(Status::Misuse.into());
+        }
+        let deadline = clock::now().saturating_add(timeout_ns);
+        loop {
+            if let Some(conn) = self.try_accept()? {
+                return Ok(conn);
+            }
+            if timeout_ns != 0 && self.interrupt.take() {
+                return Err(Status::Interrupted.into());
+            }
+            if timeout_ns == 0
+                || !socket::wait_readable(&[self.set.as_fd(), self.interrupt.as_fd()], deadline)?
+            {
+                return Err(Status::Timeout.into());
+            }
+        }
+    }
+
+    fn try_accept(&self) -> Result<Option<Conn>> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let (listening, timer) = (self.socket.as_raw_fd(), self.timer.as_fd().as_raw_fd());
+        let (mut come, mut late, mut done) = (false, false, None);
+        self.set.look(|fd| {
+            if fd == listening {
+                come = true;
+            } else if fd == timer {
+                late = true;
+            } else {
+                done = self.go_on_with(&mut clients, fd);
+            }
+            done.is_none()
+        })?;
+        if late {
+            self.timer.set(None);
+            clients.alarm = None;
+        }
+        let mut let_in = Ok(());
+        if done.is_none() && come {
+            let_in = self.let_in(&mut clients, &mut done);
+        }
+        self.dismiss_slow(&mut clients)?;
+        let_in.map(|()| done)
+    }
+
+    /// Reads what a client has said. It leaves the list when all is said, or for an error.
+    fn go_on_with(&self, clients: &mut Clients, fd: RawFd) -> Option<Conn> {
+        let at = clients.all.iter().position(|client| client.socket.as_raw_fd() == fd)?;
+        let Client { socket, handshake, .. } = &mut clients.all[at];
+        match handshake.step(socket.as_fd(), &self.settings) {
+            Ok(None) => None,
+            // Its error is its own.
+            Err(_) => {
+                self.dismiss(clients, at);
+                None
+            }
+            Ok(Some(ends)) => Some(Conn::new(ends, self.dismiss(clients, at))),
+        }
+    }
+
+    /// Takes a client off the list.
+    fn dismiss(&self, clients: &mut Clients, at: usize) -> OwnedFd {
+        let client = clients.all.remove(at);
+        // By hand, as a forked child may keep the socket open.
+        self.set.remove(client.socket.as_raw_fd());
+        client.socket
+    }
+
+    fn is_full(&self, clients: &Clients) -> bool {
+        clients.all.len() >= self.settings.backlog as usize
+    }
+
+    /// Lets new clients in, up to one that has said all already.
+    fn let_in(&self, clients: &mut Clients, done: &mut Option<Conn>) -> Result<()> {
+        while done.is_none() && !self.is_full(clients) {
+            let Some(socket) = socket::accept(self.socket.as_fd())? else { break };
+            let fd = socket.as_raw_fd();
+            self.set.add(fd)?;
+            let (handshake, since) = (Server::new(), clock::now());
+            clients.all.push(Client { socket, handshake, since });
+            // Most have said hello by now.
+            *done = self.go_on_with(clients, fd);
+        }
+        Ok(())
+    }
+
+    /// Drops those that have taken too long, and sees to it that `accept` is called when the next one
+    /// has.
+    fn dismiss_slow(&self, clients: &mut Clients) -> Result<()> {
+        let patience = if self.is_full(clients) { IMPATIENCE_NS } else { PATIENCE_NS };
+        let now = clock::now();
+        while clients.all.first().is_some_and(|oldest| now >= oldest.since + patience) {
+            drop(self.dismiss(clients, 0));
+        }
+        let is_open = !self.is_full(clients);
+        if is_open != clients.is_open {
+            self.set.listen_to(self.socket.as_raw_fd(), is_open)?;
+            clients.is_open = is_open;
+        }
+        let patience = if is_open { PATIENCE_NS } else { IMPATIENCE_NS };
+        let due = clients.all.first().map(|oldest| oldest.since + patience);
+        // An alarm that comes too early does no harm, and to change it for each client would.
+        if due.is_some_and(|due| clients.alarm.is_none_or(|alarm| due < alarm)) {
+            self.timer.set(due);
+            clients.alarm = due;
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.set.as_fd()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if self.is_own() {
+            self.path.remove();
+        }
+    }
+}
