@@ -6,13 +6,10 @@ use super::Count;
 use crate::sync::{AtomicU32, Ordering};
 use crate::sys::bell as line;
 
-/// No socket: a ring that is not part of a connection, or no longer.
-const NONE: u32 = u32::MAX;
-
 /// One side's view of the socket, which belongs to the connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Bell {
-    /// The number of the descriptor, or [`NONE`].
+    /// The number of the descriptor plus 1. 0: the ring is not part of a connection, or no longer.
     socket: AtomicU32,
     /// Not 0 once the peer's end was seen closed.
     over: AtomicU32,
@@ -20,21 +17,15 @@ pub(crate) struct Bell {
     expected: Count,
 }
 
-impl Default for Bell {
-    fn default() -> Self {
-        Self { socket: AtomicU32::new(NONE), over: AtomicU32::new(0), expected: Count::default() }
-    }
-}
-
 impl Bell {
     /// From now on, wakes go by this socket, which stays open for as long as the bell is used.
     pub(crate) fn install(&self, socket: i32) {
-        self.socket.store(socket.cast_unsigned(), Ordering::Relaxed);
+        self.socket.store(socket.cast_unsigned() + 1, Ordering::Relaxed);
     }
 
     fn socket(&self) -> Option<i32> {
         let socket = self.socket.load(Ordering::Relaxed);
-        (socket != NONE).then_some(socket.cast_signed())
+        socket.checked_sub(1).map(u32::cast_signed)
     }
 
     /// Whether the ring belongs to a connection.
@@ -82,7 +73,7 @@ impl Bell {
         let socket = self.socket();
         if socket.is_some() {
             self.end();
-            self.socket.store(NONE, Ordering::Relaxed);
+            self.socket.store(0, Ordering::Relaxed);
         }
         socket
     }
