@@ -881,6 +881,49 @@ struct Options {
     std::optional<std::chrono::nanoseconds> spin = std::nullopt;
 };
 
+namespace detail {
+
+/// As a spin_ns of the C interface.
+inline std::uint64_t spin_ns(std::chrono::nanoseconds spin) noexcept
+{
+    return spin.count() > 0 ? static_cast<std::uint64_t>(spin.count()) : 0;
+}
+
+/// A name or a path with a NUL inside would be another, shorter one in C.
+inline bool is_c_string(const std::string& name) noexcept
+{
+    return name.find('\0') == std::string::npos;
+}
+
+inline Status refuse_name() noexcept
+{
+    errno = 0;
+    return SPSC_ERR_INVALID_NAME;
+}
+
+/// What a C function opens, as a T, which is made of a shared pointer to it.
+template <class T, class Call, class Handle>
+Result<T> open(const char* name, Call call, void (*close)(Handle*)) noexcept
+{
+    Handle* handle = nullptr;
+    const Status status = call(&handle);
+    if (status != SPSC_OK) {
+        return failure(name, status);
+    }
+#if defined(__cpp_exceptions)
+    try {
+        return T(std::shared_ptr<Handle>(handle, close));
+    } catch (const std::bad_alloc&) {
+        // The pointer has closed the handle.
+        return Failure{ SPSC_ERR_NO_MEMORY, ENOMEM, name };
+    }
+#else
+    return T(std::shared_ptr<Handle>(handle, close));
+#endif
+}
+
+} // namespace detail
+
 /// An open ring that nobody has used yet: split it, or turn it into the one end that this process
 /// uses. Any thread may look at it.
 class Ring : public detail::Part {
@@ -894,8 +937,9 @@ class Ring : public detail::Part {
     {
         const spsc_options chosen = translate(options);
         return open("spsc_create_with", [&](spsc_ring** ring) {
-            return is_c_string(name) ? ::spsc_create_with(name.c_str(), min_capacity, &chosen, ring)
-                                     : refuse_name();
+            return detail::is_c_string(name)
+                       ? ::spsc_create_with(name.c_str(), min_capacity, &chosen, ring)
+                       : detail::refuse_name();
         });
     }
 
@@ -917,8 +961,9 @@ class Ring : public detail::Part {
     static Result<Ring> connect(const std::string& name, Timeout timeout = no_wait) noexcept
     {
         return open("spsc_connect_timeout", [&](spsc_ring** ring) {
-            return is_c_string(name) ? ::spsc_connect_timeout(name.c_str(), timeout.ns(), ring)
-                                     : refuse_name();
+            return detail::is_c_string(name)
+                       ? ::spsc_connect_timeout(name.c_str(), timeout.ns(), ring)
+                       : detail::refuse_name();
         });
     }
 
@@ -937,7 +982,8 @@ class Ring : public detail::Part {
     static Result<void> unlink(const std::string& name) noexcept
     {
         return detail::result("spsc_unlink",
-                              is_c_string(name) ? ::spsc_unlink(name.c_str()) : refuse_name());
+                              detail::is_c_string(name) ? ::spsc_unlink(name.c_str())
+                                                        : detail::refuse_name());
     }
 
     /// A ring of an open handle of the C interface. The handle is closed as the pointer says:
@@ -969,41 +1015,14 @@ class Ring : public detail::Part {
         chosen.flags = (options.replace_stale ? SPSC_REPLACE_STALE : 0U) |
                        (options.prefault ? SPSC_PREFAULT : 0U);
         if (options.spin) {
-            chosen.spin_ns = static_cast<std::uint64_t>(
-                options.spin->count() > 0 ? options.spin->count() : 0);
+            chosen.spin_ns = detail::spin_ns(*options.spin);
         }
         return chosen;
     }
 
     template <class Call> static Result<Ring> open(const char* name, Call call) noexcept
     {
-        spsc_ring* handle = nullptr;
-        const Status status = call(&handle);
-        if (status != SPSC_OK) {
-            return detail::failure(name, status);
-        }
-#if defined(__cpp_exceptions)
-        try {
-            return Ring(std::shared_ptr<spsc_ring>(handle, ::spsc_close));
-        } catch (const std::bad_alloc&) {
-            // The pointer has closed the handle.
-            return Failure{ SPSC_ERR_NO_MEMORY, ENOMEM, name };
-        }
-#else
-        return Ring(std::shared_ptr<spsc_ring>(handle, ::spsc_close));
-#endif
-    }
-
-    /// A name with a NUL inside would be another, shorter name in C.
-    static bool is_c_string(const std::string& name) noexcept
-    {
-        return name.find('\0') == std::string::npos;
-    }
-
-    static Status refuse_name() noexcept
-    {
-        errno = 0;
-        return SPSC_ERR_INVALID_NAME;
+        return detail::open<Ring>(name, call, ::spsc_close);
     }
 };
 

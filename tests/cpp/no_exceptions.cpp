@@ -1,6 +1,6 @@
-// Built with -fno-exceptions -fno-rtti: a program needs no more than what the header has then.
+// Built with -fno-exceptions -fno-rtti: a program needs no more than what the headers have then.
 
-#include "spsc_shm.hpp"
+#include "spsc_shm_connection.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -47,5 +47,7 @@ int main()
     const auto missing = spsc::Ring::connect("spsc-cpp-nobody-made-me");
     require(missing.status() == SPSC_ERR_NOT_FOUND, "a name that is not there is not found");
     require(missing.error().is_error(), "that is an error");
+    const auto nobody = spsc::Connection::dial("/nobody/listens/here");
+    require(nobody.status() == SPSC_ERR_NOT_FOUND, "a path where nobody listens is not found");
     return 0;
 }

@@ -1,0 +1,2 @@
+#include "spsc_shm_connection.hpp"
+#include "spsc_shm_connection.hpp"
