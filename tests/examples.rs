@@ -1,12 +1,16 @@
-//! The examples in Rust, and those in C that stand alone, do what they say. `c_programs.rs` has the
-//! pairs in C and C++.
+//! The examples in Rust, those in C that stand alone, and those of connections do what they say.
+//! `c_programs.rs` has the pairs in C and C++.
 
+use spsc_shm::Connection;
 use std::fs::File;
-use std::path::PathBuf;
-use std::process::Command;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread;
 use support::{
     Language, Linkage, Name, Party, compile, library_directory, run, scratch_directory, source,
-    watch,
+    until, watch, watchdog,
 };
 
 /// An example of the library's package, built in the profile under test.
@@ -46,19 +50,87 @@ fn the_rust_pair_copies_a_file() {
     }
 }
 
+/// An example in C or C++, as the directory of that name says.
+fn compiled_example(scratch: &Path, directory: &str, name: &str) -> PathBuf {
+    let language = if directory == "c" { Language::C11 } else { Language::Cpp17 };
+    let program = scratch.join(format!("{name}-{directory}"));
+    let file = source(&format!("examples/{directory}/{name}.{directory}"));
+    compile(language, Linkage::Static, &[file], &program);
+    program
+}
+
+/// A server that runs until it is dropped.
+struct Server(Child);
+
+impl Server {
+    /// Starts it, and waits until it listens.
+    fn start(program: &Path, path: &Path) -> Self {
+        let server = Self(Command::new(program).arg(path).spawn().expect("a server"));
+        // The path of one that was killed is there before.
+        until("the server listens", || UnixStream::connect(path).is_ok());
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().expect("it runs");
+        self.0.wait().expect("it is our child");
+    }
+}
+
+#[test]
+fn each_server_answers_each_client() {
+    let scratch = scratch_directory("connection_examples");
+    let in_each = |name| [compiled_example(&scratch, "cpp", name), rust_example(name)];
+    let (servers, clients) = (in_each("server"), in_each("client"));
+    let (path, input, output) =
+        (scratch.join("socket"), scratch.join("questions"), scratch.join("answers"));
+    std::fs::write(&input, "one\n\nthree\n").expect("a file");
+    for program in &servers {
+        let _server = Server::start(program, &path);
+        for client in &clients {
+            let mut ask = Command::new(client);
+            ask.arg(&path).stdin(File::open(&input).expect("the questions"));
+            ask.stdout(File::create(&output).expect("a file"));
+            watch(vec![Party::process(&mut ask)], || 0);
+            let answers = std::fs::read_to_string(&output).unwrap();
+            assert_eq!(answers, "1: ONE\n2: \n3: THREE\n", "{program:?} to {client:?}");
+        }
+    }
+}
+
+#[test]
+fn the_echo_server_serves_many_clients_at_once() {
+    let scratch = scratch_directory("echo_example");
+    let path = scratch.join("socket");
+    let _server = Server::start(&compiled_example(&scratch, "c", "echo_server"), &path);
+    let _watchdog = watchdog();
+    thread::scope(|scope| {
+        for client in 0..8 {
+            let path = &path;
+            scope.spawn(move || {
+                // More than both rings hold together, so that each side has to wait for the other.
+                let bytes: Vec<u8> = (0..1_000_000).map(|i| (i * 7 + client) as u8).collect();
+                let (mut sender, mut receiver) = Connection::dial(path, None).unwrap().into_split();
+                let mut back = vec![0; bytes.len()];
+                thread::scope(|scope| {
+                    scope.spawn(|| sender.write_all(&bytes).unwrap());
+                    receiver.read_exact(&mut back).unwrap();
+                });
+                assert!(back == bytes);
+            });
+        }
+    });
+}
+
 #[test]
 fn each_sender_sends_lines_to_each_receiver() {
     let scratch = scratch_directory("message_examples");
-    let compiled = |language, directory: &str, name: &str| {
-        let program = scratch.join(format!("{name}-{directory}"));
-        let file = source(&format!("examples/{directory}/{name}.{directory}"));
-        compile(language, Linkage::Static, &[file], &program);
-        program
-    };
     let in_each = |name| {
         [
-            compiled(Language::C11, "c", name),
-            compiled(Language::Cpp17, "cpp", name),
+            compiled_example(&scratch, "c", name),
+            compiled_example(&scratch, "cpp", name),
             rust_example(name),
         ]
     };
