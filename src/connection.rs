@@ -1,6 +1,7 @@
 //! The safe Rust interface of connections: [`Listener`], [`Connection`], and their [`ConnOptions`].
 
-use crate::conn::{self, Conn, Line, Readiness, Role, Settings};
+use crate::arm::Readiness;
+use crate::conn::{self, Conn, Line, Role, Settings};
 use crate::options::{Spin, spin_ns};
 use crate::ring::{Consumer, Producer, Ring, limit};
 use crate::status::Result;

@@ -2,7 +2,7 @@
 
 use crate::cursor::{Rx, Side, Tx};
 use crate::endpoint::Endpoint;
-use crate::layout::{self, CachePadded};
+use crate::layout::{self, CachePadded, Control};
 use crate::message::{Receiver, Sender};
 use crate::options::Options;
 use crate::registry::{Registry, Slot};
@@ -11,7 +11,7 @@ use crate::segment::Segment;
 use crate::status::{Result, Status};
 use crate::sys::file;
 use crate::wait::bell::Bell;
-use crate::wait::{self, Monitor, park};
+use crate::wait::{self, Monitor};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, RawFd};
@@ -255,9 +255,9 @@ impl Handle {
         &S::monitor(self).bell
     }
 
-    /// Takes back that this side waits for the doorbell.
-    pub(crate) fn disarm<S: End>(&self) {
-        park::disarm(S::park(self.segment.control()));
+    /// The control block.
+    pub(crate) fn control(&self) -> &Control {
+        self.segment.control()
     }
 
     /// What can be seen of the ring from outside.

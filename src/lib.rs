@@ -19,6 +19,7 @@ mod role;
 mod cursor;
 mod wait;
 mod endpoint;
+mod arm;
 #[cfg(not(loom))]
 mod grant;
 #[cfg(not(loom))]
@@ -43,8 +44,7 @@ pub mod ffi;
 #[cfg(all(test, loom))]
 mod models;
 
-#[cfg(not(loom))]
-pub use conn::Readiness;
+pub use arm::Readiness;
 #[cfg(not(loom))]
 pub use connection::{ConnOptions, Connection, Listener, Peer};
 #[cfg(not(loom))]

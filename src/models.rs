@@ -6,6 +6,8 @@
 //! The halves of the asymmetric barrier are full fences here. `tests/membarrier_model.rs` shows that the
 //! kernel's barrier does as well.
 
+mod connection;
+
 use crate::cursor::{Rx, Side, Tx};
 use crate::endpoint::Endpoint;
 use crate::layout::{Control, MAGIC};

@@ -113,8 +113,10 @@ impl Status {
             Self::InvalidName => {
                 c"invalid name: empty, too long, a dot name, or a slash other than one leading"
             }
-            Self::AlreadyExists => c"a ring of this name already exists",
-            Self::NotFound => c"no ring of this name",
+            Self::AlreadyExists => {
+                c"a ring of this name, or a listener at this path, already exists"
+            }
+            Self::NotFound => c"no ring of this name, or no listener at this path",
             Self::Permission => c"the operating system refused access",
             Self::NoSpace => c"the shared-memory file system can't hold the ring",
             Self::NoMemory => c"out of memory, address space or file descriptors",
@@ -145,7 +147,7 @@ impl fmt::Display for Status {
 /// let error = Ring::connect("no-such-ring").unwrap_err();
 /// assert_eq!(error.status(), Status::NotFound);
 /// assert!(error.os_error().is_some());
-/// println!("{error}"); // no ring of this name: No such file or directory (os error 2)
+/// println!("{error}"); // no ring of this name, or no listener at this path: No such file or directory (os error 2)
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Error {

@@ -11,17 +11,13 @@ mod path;
 pub(crate) use handshake::{Ends, Role, dial, meet};
 pub(crate) use listener::Listener;
 
+use crate::arm::{self, Asked, Readiness};
 use crate::cursor::{Rx, Tx};
-use crate::endpoint::Endpoint;
 use crate::handle::{End, Handle};
 use crate::options::Options;
 use crate::status::{Result, Status};
-use crate::sys::barrier;
 use crate::sys::socket::{self, Credentials};
-use crate::wait::Arming;
-use crate::wait::any::Glance;
 use crate::wait::spin::SPIN_ADAPTIVE;
-use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -116,23 +112,6 @@ impl AsFd for Line {
     }
 }
 
-/// What can be done on a connection without waiting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Readiness {
-    /// The data that was asked for is there, or can't come: the next peek says which.
-    pub readable: bool,
-    /// The space that was asked for is free, or can't become so: the next claim says which.
-    pub writable: bool,
-}
-
-impl Readiness {
-    /// Whether anything can be done.
-    #[must_use]
-    pub fn any(self) -> bool {
-        self.readable || self.writable
-    }
-}
-
 /// One end of a connection. The rings come first, so that they close before the socket does: whoever
 /// sees its end sees that they are closed.
 pub(crate) struct Conn {
@@ -175,71 +154,22 @@ pub(crate) unsafe fn arm(
     need_data: u64,
     need_space: u64,
 ) -> Result<Readiness> {
-    // SAFETY: the caller's promise.
-    let (mut data, mut space) =
-        unsafe { (Asked::<Rx>::new(receiver, need_data), Asked::<Tx>::new(sender, need_space)) };
-    let mut ready = Readiness { readable: data.glance(), writable: space.glance() };
-    if !ready.any() {
+    let drain = || {
         let expected = || sender.bell::<Tx>().expected() + receiver.bell::<Rx>().expected();
         if !line.drain(expected)? {
             sender.bell::<Tx>().end();
             receiver.bell::<Rx>().end();
         }
-        let armed = (data.arm()?, space.arm()?);
-        if armed.0 == Arming::Announced || armed.1 == Arming::Announced {
-            // park: pairs with the light barrier in `needs_wakeup`. If the kernel refuses, the other
-            // side fences.
-            let _ = barrier::heavy();
-        }
-        ready.readable = data.confirm(armed.0)?;
-        ready.writable = space.confirm(armed.1)?;
-    }
-    if ready.any() {
-        sender.disarm::<Tx>();
-        receiver.disarm::<Rx>();
-    }
-    Ok(ready)
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { arm::arm(asked(receiver, need_data), asked(sender, need_space), drain) }
 }
 
-/// One direction, of which something may be asked.
-struct Asked<'a, S> {
-    handle: &'a Handle,
-    need: u64,
-    side: PhantomData<S>,
-}
-
-impl<'a, S: End> Asked<'a, S> {
-    /// # Safety
-    /// If `need` is not 0, the caller is the only one on this side of this handle.
-    unsafe fn new(handle: &'a Handle, need: u64) -> Self {
-        Self { handle, need, side: PhantomData }
-    }
-
-    fn endpoint(&mut self) -> Option<&mut Endpoint<S>> {
-        // SAFETY: nobody else uses it, by the promise in `new`.
-        (self.need != 0).then(|| unsafe { &mut *self.handle.endpoint::<S>() })
-    }
-
-    fn glance(&mut self) -> bool {
-        let need = self.need;
-        self.endpoint().is_some_and(|endpoint| endpoint.glance(need) == Glance::Ready)
-    }
-
-    fn arm(&mut self) -> Result<Arming> {
-        let need = self.need;
-        if let Some(endpoint) = self.endpoint() {
-            return endpoint.arm(need);
-        }
-        self.handle.disarm::<S>();
-        Ok(Arming::Stands)
-    }
-
-    fn confirm(&mut self, arming: Arming) -> Result<bool> {
-        let need = self.need;
-        match (arming, self.endpoint()) {
-            (Arming::Decided, _) => Ok(true),
-            (Arming::Announced, Some(endpoint)) => endpoint.confirm(need),
-            _ => Ok(false),
-        }
-    }
+/// # Safety
+/// If `need` is not 0, the caller is the only one on this side of this handle, for `'a`.
+unsafe fn asked<S: End>(handle: &Handle, need: u64) -> Asked<'_, S> {
+    // SAFETY: the caller's promise.
+    let side = (need != 0).then(|| unsafe { (&mut *handle.endpoint::<S>(), need) });
+    Asked { control: handle.control(), side }
 }

@@ -1,0 +1,255 @@
+//! The doorbell of a connection: an event loop on one side, and a peer that is in no loop on the other.
+
+use super::{Arc, Barriers, End, NO_HEAVY, NO_LIGHT, Ring, Rx, Status, Tx, UNREGISTERED};
+use super::{call_wakeup_all, check, check_with, status, sys, thread};
+use crate::arm::{self, Asked, Readiness};
+use crate::cursor::Side;
+
+/// The socket, as the bytes on their way to either process.
+const TO_US: i32 = 1;
+const TO_THEM: i32 = 2;
+
+/// One process's end of a connection.
+struct Line {
+    sender: End<Tx>,
+    receiver: End<Rx>,
+    /// What wakes this process.
+    socket: i32,
+    rung: u64,
+}
+
+/// A new connection, with rings of one byte, of which neither side has used anything.
+fn connection() -> [Line; 2] {
+    let rings = [Ring::new(1), Ring::sibling(1)];
+    let line = |out: &Arc<Ring>, back: &Arc<Ring>, socket, peer| {
+        out.monitors[Tx::ROLE as usize].bell.install(peer);
+        back.monitors[Rx::ROLE as usize].bell.install(peer);
+        let mut line = Line { sender: out.end(), receiver: back.end(), socket, rung: 0 };
+        // As in the handshake.
+        line.sender.endpoint.take_role(false).unwrap();
+        line.receiver.endpoint.take_role(false).unwrap();
+        line
+    };
+    [line(&rings[0], &rings[1], TO_US, TO_THEM), line(&rings[1], &rings[0], TO_THEM, TO_US)]
+}
+
+fn asked<S: Side>(end: &mut End<S>, need: u64) -> Asked<'_, S> {
+    let side = (need != 0).then_some((&mut end.endpoint, need));
+    Asked { control: &end.ring.control, side }
+}
+
+impl Line {
+    fn expected(&self) -> u64 {
+        let bell = |ring: &Ring, role: usize| ring.monitors[role].bell.expected();
+        bell(&self.sender.ring, Tx::ROLE as usize) + bell(&self.receiver.ring, Rx::ROLE as usize)
+    }
+
+    /// As `conn::arm`.
+    fn arm(&mut self, need_data: u64, need_space: u64) -> Readiness {
+        let expected = self.expected();
+        let Self { sender, receiver, socket, rung } = self;
+        let drain = || {
+            *rung += u64::from(sys::bell::drain(*socket));
+            assert!(*rung <= expected, "a doorbell for each time it was armed, at most");
+            Ok(())
+        };
+        arm::arm(asked(receiver, need_data), asked(sender, need_space), drain).unwrap()
+    }
+
+    /// An event loop, up to the first thing that can be done.
+    fn poll(&mut self, need_data: u64, need_space: u64) -> Readiness {
+        loop {
+            let ready = self.arm(need_data, need_space);
+            if ready.any() {
+                return ready;
+            }
+            sys::bell::wait(self.socket);
+        }
+    }
+}
+
+const READABLE: Readiness = Readiness { readable: true, writable: false };
+const WRITABLE: Readiness = Readiness { readable: false, writable: true };
+
+fn a_loop_waits_for_data() {
+    let [mut us, mut them] = connection();
+    let sending = thread::spawn(move || {
+        them.sender.send(1).unwrap();
+        them
+    });
+    assert_eq!(us.poll(1, 0), READABLE);
+    us.receiver.receive(1).unwrap();
+    sending.join().unwrap();
+}
+
+fn a_loop_waits_for_space() {
+    let [mut us, mut them] = connection();
+    us.sender.send(1).unwrap();
+    let receiving = thread::spawn(move || {
+        them.receiver.receive(1).unwrap();
+        them
+    });
+    assert_eq!(us.poll(0, 1), WRITABLE);
+    us.sender.send(1).unwrap();
+    receiving.join().unwrap();
+}
+
+/// Both at once, of which one happens.
+fn a_loop_waits_for_either(what_happens: Readiness) {
+    let [mut us, mut them] = connection();
+    us.sender.send(1).unwrap();
+    let peer = thread::spawn(move || {
+        if what_happens.readable {
+            them.sender.send(1).unwrap();
+        } else {
+            them.receiver.receive(1).unwrap();
+        }
+        them
+    });
+    assert_eq!(us.poll(1, 1), what_happens);
+    peer.join().unwrap();
+}
+
+#[test]
+fn a_publish_rings_a_loop_that_is_armed_for_data() {
+    check(a_loop_waits_for_data);
+}
+
+#[test]
+fn a_release_rings_a_loop_that_is_armed_for_space() {
+    check(a_loop_waits_for_space);
+}
+
+#[test]
+fn either_rings_a_loop_that_is_armed_for_both() {
+    check(|| a_loop_waits_for_either(READABLE));
+    check(|| a_loop_waits_for_either(WRITABLE));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_light_half_a_loop_waits_beside_its_data() {
+    check_with(NO_LIGHT, a_loop_waits_for_data);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_heavy_half_a_loop_waits_beside_its_data() {
+    check_with(NO_HEAVY, a_loop_waits_for_data);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_light_half_a_loop_waits_beside_its_space() {
+    check_with(NO_LIGHT, a_loop_waits_for_space);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_heavy_half_a_loop_waits_beside_its_space() {
+    check_with(NO_HEAVY, a_loop_waits_for_space);
+}
+
+#[test]
+fn a_ringer_that_is_not_registered_fences_by_itself() {
+    check_with(UNREGISTERED, a_loop_waits_for_data);
+    check_with(UNREGISTERED, a_loop_waits_for_space);
+}
+
+#[test]
+fn a_ringer_fences_where_the_loop_can_t_issue_the_barrier() {
+    // The handshake has told it so. The loop's own fence is the other half.
+    let barriers = Barriers { light: false, ..Barriers::BOTH };
+    check_with(barriers, || {
+        let [mut us, mut them] = connection();
+        them.sender.close();
+        them.sender.endpoint.take_role(true).unwrap();
+        let sending = thread::spawn(move || {
+            them.sender.send(1).unwrap();
+            them
+        });
+        assert_eq!(us.poll(1, 0), READABLE);
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn two_loops_may_serve_each_other() {
+    check(|| {
+        let [mut us, mut them] = connection();
+        let answering = thread::spawn(move || {
+            assert_eq!(them.poll(1, 0), READABLE);
+            them.receiver.receive(1).unwrap();
+            them.sender.send(1).unwrap();
+            them
+        });
+        us.sender.send(1).unwrap();
+        assert_eq!(us.poll(1, 0), READABLE);
+        us.receiver.receive(1).unwrap();
+        answering.join().unwrap();
+    });
+}
+
+#[test]
+fn a_loop_that_is_rung_for_the_last_thing_still_hears_of_the_next() {
+    check(|| {
+        let [mut us, mut them] = connection();
+        let sending = thread::spawn(move || {
+            (0..2).for_each(|_| them.sender.send(1).unwrap());
+            them
+        });
+        for _ in 0..2 {
+            assert_eq!(us.poll(1, 0), READABLE);
+            us.receiver.receive(1).unwrap();
+        }
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn a_call_may_wait_for_what_the_loop_was_armed_for() {
+    check(|| {
+        let [mut us, mut them] = connection();
+        let sending = thread::spawn(move || {
+            them.sender.send(1).unwrap();
+            them
+        });
+        if !us.arm(1, 0).any() {
+            // Takes the arming back, and sleeps in the call.
+            us.receiver.receive(1).unwrap();
+        }
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn an_interruption_does_not_take_a_doorbell() {
+    check(|| {
+        let [mut us, mut them] = connection();
+        let calling = call_wakeup_all(&us.receiver.ring);
+        let sending = thread::spawn(move || {
+            them.sender.send(1).unwrap();
+            them
+        });
+        assert_eq!(us.poll(1, 0), READABLE);
+        calling.join().unwrap();
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn a_close_rings_a_loop_and_gives_the_data_first() {
+    check(|| {
+        let [mut us, mut them] = connection();
+        let sending = thread::spawn(move || {
+            them.sender.send(1).unwrap();
+            them.sender.close();
+            them
+        });
+        assert_eq!(us.poll(1, 0), READABLE);
+        us.receiver.receive(1).unwrap();
+        assert_eq!(us.poll(1, 0), READABLE);
+        assert_eq!(status(us.receiver.receive(1)), Some(Status::Closed));
+        sending.join().unwrap();
+    });
+}
