@@ -5,6 +5,10 @@
 //! which the other processor is between two instructions and has nothing pending: an interrupt's full
 //! barrier brings it there. If the waker is done in the end and the sleeper sleeps, a wake-up was lost.
 //!
+//! The sleeper may also be one that waits for the doorbell of a connection. Then nobody compares the word
+//! as the sleep begins, but the byte stays in the socket until it is read. The socket's lock orders what
+//! comes after a read behind it, and what came before a write before it.
+//!
 //! The waker may also interrupt. Then the sleeper gets every message and one interruption, and what
 //! was published before the interrupt comes first. A caller of `wakeup_all` does the same.
 
@@ -39,6 +43,8 @@ struct Setting {
     waker_does: &'static [Action],
     /// Messages that the sleeper waits for at first. Once interrupted, it takes one by one.
     first_need: u8,
+    /// Whether the sleeper waits for the doorbell.
+    doorbell: bool,
     /// What is left out.
     without: Option<Order>,
 }
@@ -61,6 +67,8 @@ enum Order {
     AcquireOfInterrupt,
     /// The look at the counter between the interrupt and the return.
     LookAfterInterrupt,
+    /// The doorbells are read before the announcement, and not after it.
+    DrainFirst,
 }
 
 impl Setting {
@@ -101,6 +109,10 @@ enum Step {
     LookAgain,
     LookForInterrupt { parked: bool },
     LookAfterInterrupt { parked: bool },
+    Drain,
+    LookAfterDrain,
+    LookIfArmed,
+    Disarm,
     Sleep,
     Asleep,
     Clear,
@@ -186,12 +198,14 @@ impl Core {
 struct State {
     memory: [u8; WORDS],
     cores: [Core; 2],
+    /// Doorbells that were not read yet.
+    rung: u8,
 }
 
 impl State {
     fn new(setting: Setting) -> Self {
         let sleeper = Core::new(Step::Look, setting.first_need);
-        Self { memory: [0; WORDS], cores: [sleeper, Core::new(Step::Act, 0)] }
+        Self { memory: [0; WORDS], cores: [sleeper, Core::new(Step::Act, 0)], rung: 0 }
     }
 
     /// All states that may come next.
@@ -225,17 +239,23 @@ impl State {
     }
 
     fn load_early(&self, core: usize, setting: Setting, next: &mut Vec<Self>) {
-        let word = if core == SLEEPER { COUNTER } else { PARKED };
-        if setting.processor == Processor::Weak && self.cores[core].early[word].is_none() {
-            let mut state = self.clone();
-            state.cores[core].early[word] = Some(self.memory[word]);
-            next.push(state);
+        let words: &[usize] = match core {
+            SLEEPER if setting.doorbell => &[COUNTER, PARKED],
+            SLEEPER => &[COUNTER],
+            _ => &[PARKED],
+        };
+        for &word in words {
+            if setting.processor == Processor::Weak && self.cores[core].early[word].is_none() {
+                let mut state = self.clone();
+                state.cores[core].early[word] = Some(self.memory[word]);
+                next.push(state);
+            }
         }
     }
 
     fn sleeper_step(&self, setting: Setting) -> Option<Self> {
         let mut state = self.clone();
-        let State { memory, cores: [sleeper, waker] } = &mut state;
+        let State { memory, cores: [sleeper, waker], rung } = &mut state;
         let at = sleeper.at;
         sleeper.at = match at {
             Step::Look => {
@@ -247,9 +267,32 @@ impl State {
                     Step::Look
                 } else if setting.interrupts() && !sleeper.interrupted {
                     Step::LookForInterrupt { parked: false }
+                } else if setting.doorbell && setting.has(Order::DrainFirst) {
+                    Step::Drain
                 } else {
                     Step::SayWanted
                 }
+            }
+            Step::Drain => {
+                *rung = 0;
+                sleeper.acquire();
+                if setting.has(Order::DrainFirst) { Step::LookAfterDrain } else { Step::Sleep }
+            }
+            Step::LookAfterDrain if sleeper.is_ready(*memory) => Step::Disarm,
+            Step::LookAfterDrain => {
+                sleeper.acquire();
+                Step::LookIfArmed
+            }
+            Step::LookIfArmed => {
+                let armed = sleeper.load(PARKED, *memory) == 1;
+                let same = sleeper.load(WANTED, *memory) == sleeper.messages + sleeper.need;
+                if armed && same { Step::Sleep } else { Step::SayWanted }
+            }
+            // A compare-and-swap with Acquire and Release.
+            Step::Disarm if !sleeper.barrier() => return None,
+            Step::Disarm => {
+                memory[PARKED] = 0;
+                Step::Look
             }
             Step::SayWanted => {
                 if setting.has(Order::Wanted) || !sleeper.interrupted {
@@ -275,7 +318,14 @@ impl State {
                 }
                 Step::LookAgain
             }
-            Step::LookAgain if sleeper.is_ready(*memory) => Step::Clear,
+            Step::LookAgain if sleeper.is_ready(*memory) => {
+                if setting.doorbell {
+                    Step::Disarm
+                } else {
+                    Step::Clear
+                }
+            }
+            Step::LookAgain if !setting.has(Order::DrainFirst) => Step::Drain,
             Step::LookAgain if setting.interrupts() && !sleeper.interrupted => {
                 Step::LookForInterrupt { parked: true }
             }
@@ -299,6 +349,13 @@ impl State {
                 }
                 if parked { Step::Clear } else { Step::Look }
             }
+            Step::Sleep if setting.doorbell => {
+                if *rung == 0 {
+                    Step::Asleep
+                } else {
+                    Step::Look
+                }
+            }
             // The kernel takes its lock before it compares: a barrier.
             Step::Sleep if !sleeper.barrier() => return None,
             Step::Sleep => {
@@ -320,7 +377,7 @@ impl State {
 
     fn waker_step(&self, setting: Setting) -> Option<Self> {
         let mut state = self.clone();
-        let State { memory, cores: [sleeper, waker] } = &mut state;
+        let State { memory, cores: [sleeper, waker], rung } = &mut state;
         let at = waker.at;
         waker.at = match at {
             Step::Act => {
@@ -366,6 +423,13 @@ impl State {
             Step::ClearForSleeper => {
                 let was = std::mem::replace(&mut memory[PARKED], 0);
                 if was == 1 { Step::Wake } else { Step::Act }
+            }
+            Step::Wake if setting.doorbell => {
+                *rung += 1;
+                if sleeper.at == Step::Asleep {
+                    sleeper.at = Step::Look;
+                }
+                Step::Act
             }
             Step::Wake => {
                 if sleeper.at == Step::Asleep {
@@ -440,6 +504,7 @@ const PLAIN: Setting = Setting {
     bounded_sleep: false,
     waker_does: &[Publish, Publish, Publish],
     first_need: 1,
+    doorbell: false,
     without: None,
 };
 
@@ -498,6 +563,35 @@ fn a_sleeper_without_membarrier_beside_a_light_waker_gets_on_by_its_bounded_slee
 fn a_wait_for_several_messages_ends_with_the_last() {
     let all = Setting { first_need: 3, ..PLAIN };
     never(search_both(all).map(|verdict| verdict.lost_wakeups));
+}
+
+/// A sleeper that waits for the doorbell.
+const ARMED: Setting = Setting { doorbell: true, ..PLAIN };
+
+fn lost_doorbells(setting: Setting) -> [usize; 2] {
+    search_both(setting).map(|verdict| verdict.lost_wakeups)
+}
+
+#[test]
+fn a_light_waker_never_leaves_an_armed_sleeper_unrung() {
+    never(lost_doorbells(ARMED));
+    never(lost_doorbells(Setting { first_need: 2, waker_does: &[Publish; 4], ..ARMED }));
+    // Where either can't do its half of the asymmetric barrier, the waker fences.
+    never(lost_doorbells(Setting { waker: Barrier::Fence, sleeper: Barrier::Fence, ..ARMED }));
+    never(lost_doorbells(Setting { waker: Barrier::Fence, ..ARMED }));
+}
+
+#[test]
+fn without_either_half_a_doorbell_can_be_lost() {
+    on_every_processor(lost_doorbells(Setting { sleeper: Barrier::None, ..ARMED }));
+    on_every_processor(lost_doorbells(Setting { sleeper: Barrier::Fence, ..ARMED }));
+    let fences = Setting { waker: Barrier::Fence, sleeper: Barrier::None, ..ARMED };
+    on_every_processor(lost_doorbells(fences));
+}
+
+#[test]
+fn a_doorbell_that_is_read_after_the_announcement_is_lost() {
+    on_every_processor(lost_doorbells(Setting { without: Some(Order::DrainFirst), ..ARMED }));
 }
 
 /// Waits for two, is interrupted, and waits for one.
