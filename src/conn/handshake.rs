@@ -9,7 +9,7 @@ use super::hello::{HEAVY_BARRIER, Hello, Kind, SIZE};
 use super::{Conn, Settings};
 use crate::cursor::{Rx, Tx};
 use crate::handle::Handle;
-use crate::status::{Result, Status};
+use crate::status::{Error, Result, Status};
 use crate::sys::socket::{self, Address, Credentials, Received};
 use crate::sys::{barrier, clock};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -182,15 +182,25 @@ fn greet(socket: BorrowedFd<'_>, settings: &Settings, deadline: u64) -> Result<E
     }
     let welcome = heard.expect(Kind::Welcome)?;
     let [to_server, to_client] = incoming.take_fds()?;
-    let sender = Handle::connect_fd(to_server.as_raw_fd())?;
-    let receiver = Handle::connect_fd(to_client.as_raw_fd())?;
+    let sender = Handle::connect_fd(to_server.as_raw_fd()).map_err(no_listener)?;
+    let receiver = Handle::connect_fd(to_client.as_raw_fd()).map_err(no_listener)?;
     if (sender.capacity(), receiver.capacity()) != (welcome.to_server, welcome.to_client) {
         return Err(Status::NotARing.into());
     }
-    take_roles(&sender, &receiver, welcome.features)?;
+    take_roles(&sender, &receiver, welcome.features).map_err(no_listener)?;
     let peer = socket::credentials(socket)?;
     socket::send(socket, &Hello::new(Kind::Ready, 0).to_bytes(), &[])?;
     Ok(Ends { sender, receiver, peer })
+}
+
+/// A listener hands over new rings only: what is wrong with one is wrong with the listener.
+fn no_listener(error: Error) -> Error {
+    match error.status() {
+        Status::NotReady | Status::RoleTaken | Status::Corrupt => {
+            error.with_status(Status::NotARing)
+        }
+        _ => error,
+    }
 }
 
 /// Waits until `step` has its result, or until `deadline`.

@@ -6,6 +6,7 @@
 //! error. `docs/TESTING.md` says what each does.
 //! It is a program of its own, with one thread, because it forks.
 
+mod connections;
 #[cfg(target_arch = "x86_64")]
 mod failures;
 mod forks;
@@ -60,6 +61,10 @@ const PARTS: &[Part] = &[
     #[cfg(target_arch = "x86_64")]
     Part { name: "replacing", run: replacing::run, privileged: false },
     Part { name: "hygiene", run: hygiene::run, privileged: false },
+    Part { name: "connections", run: connections::kills, privileged: false },
+    #[cfg(target_arch = "x86_64")]
+    Part { name: "handshakes", run: connections::handshakes, privileged: false },
+    Part { name: "crowd", run: connections::crowd, privileged: false },
     Part { name: "full-memory", run: spaces::full_memory, privileged: true },
     Part { name: "pid-namespaces", run: spaces::pid_namespaces, privileged: true },
 ];
