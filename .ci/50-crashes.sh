@@ -9,5 +9,11 @@ crashes hostile --corruptions 500000
 crashes failures
 crashes replacing
 crashes hygiene --cycles 20000
+crashes connections --kills 300
+crashes handshakes
+crashes crowd --cycles 5000
+crashes rivals orphans
 # In namespaces of their own: root, or a kernel that lets anybody make a user namespace.
-crashes full-memory pid-namespaces
+crashes full-memory pid-namespaces connection-namespaces
+# As another user: root.
+crashes other-user

@@ -210,3 +210,22 @@ fn a_dial_that_nobody_accepts_ends_in_time() {
     assert_eq!(error.status(), Status::Timeout);
     assert_eq!(listener.accept(Some(Duration::ZERO)).unwrap_err().status(), Status::Timeout);
 }
+
+#[test]
+fn a_socket_that_a_service_manager_has_accepted_is_adopted() {
+    let path = path("manager");
+    let manager = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    thread::scope(|scope| {
+        let client = scope.spawn(|| {
+            let mut client = Connection::dial(&path, None).unwrap();
+            client.sender().write_all(b"hello").unwrap();
+        });
+        let (accepted, _) = manager.accept().unwrap();
+        let mut server = ConnOptions::new().adopt_as_server(accepted, None).unwrap();
+        let mut text = String::new();
+        server.receiver().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "hello");
+        client.join().unwrap();
+    });
+    std::fs::remove_file(&path).unwrap();
+}

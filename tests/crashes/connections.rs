@@ -18,24 +18,30 @@ const ECHO: u32 = 1;
 const COUNT: u32 = 2;
 
 /// A directory for a socket's path, which is empty in the end.
-struct Place {
+pub struct Place {
     directory: PathBuf,
 }
 
 impl Place {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let directory = format!("spsc-crashes-{name}-{}", std::process::id());
         let directory = std::env::temp_dir().join(directory);
         std::fs::create_dir(&directory).expect("a new directory");
         Self { directory }
     }
 
-    fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.directory.join("socket")
     }
 
+    /// Lets other users in.
+    pub fn open_to_all(&self) {
+        let all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(&self.directory, all).expect("it is ours");
+    }
+
     /// Takes what a killed listener has left away, as the next listener does.
-    fn clean(self) {
+    pub fn clean(self) {
         drop(Listener::bind(self.path()).expect("nobody listens any more"));
         std::fs::remove_dir(&self.directory).expect("nothing is left");
     }
@@ -117,6 +123,16 @@ fn exchange(connection: &mut Connection, tag: u32, text: &[u8]) -> Result<Vec<u8
     let (sender, receiver) = connection.split();
     sender.send(tag, text, None)?;
     Ok(receiver.receive(None)?.into_vec())
+}
+
+/// Sends a text, which must come back.
+pub fn echo(connection: &mut Connection, text: &[u8]) {
+    assert_eq!(exchange(connection, ECHO, text).unwrap(), text);
+}
+
+/// Answers a client until it goes, and says how.
+pub fn serve_once(client: &mut Connection) -> Status {
+    answer(client, None).unwrap_err().status()
 }
 
 /// What the server holds while it serves one client.
@@ -224,15 +240,14 @@ pub fn crowd(options: &Options) {
     for cycle in 0..cycles {
         let mut connection = Connection::dial(&path, None).unwrap();
         if cycle % 16 == 0 {
-            assert_eq!(exchange(&mut connection, ECHO, b"hello").unwrap(), b"hello");
+            echo(&mut connection, b"hello");
         }
     }
     assert_holds(&path, &expected, "one after the other");
 
     let mut all: Vec<_> = (0..at_once).map(|_| Connection::dial(&path, None).unwrap()).collect();
     for (number, connection) in all.iter_mut().enumerate() {
-        let text = number.to_le_bytes();
-        assert_eq!(exchange(connection, ECHO, &text).unwrap(), text);
+        echo(connection, &number.to_le_bytes());
     }
     let one = all.len() / 2;
     // One of them is not disturbed by the rest.
@@ -255,6 +270,89 @@ fn allow_descriptors(count: u64) {
         libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
     }
     assert!(limit.rlim_cur >= count, "{count} descriptors are needed (ulimit -n)");
+}
+
+/// Listeners race for a path whose listener is gone: one gets it, the others learn that it is in use,
+/// and no client finds it free meanwhile.
+pub fn rivals(options: &Options) {
+    let rounds = options.get("rounds", 300);
+    let place = Place::new("rivals");
+    let path = place.path();
+    for round in 0..rounds {
+        // Killed while it listens.
+        server(&path).kill();
+        let [ready, tried, winners] = std::array::from_fn(|_| Shared::<AtomicU64>::new());
+        let rivals: Vec<_> = (0..3)
+            .map(|_| {
+                Child::fork(|| {
+                    ready.fetch_add(1, SeqCst);
+                    while ready.load(SeqCst) < 3 {}
+                    let bound = Listener::bind(&path);
+                    tried.fetch_add(1, SeqCst);
+                    match bound {
+                        Ok(listener) => {
+                            // It must be there until the last of them has tried.
+                            while tried.load(SeqCst) < 3 {}
+                            winners.fetch_add(1, SeqCst);
+                            let mut client = listener.accept(None).unwrap();
+                            assert_eq!(serve_once(&mut client), Status::Closed);
+                            // Leaves the path behind, as if killed.
+                            std::mem::forget(listener);
+                        }
+                        Err(error) => assert_eq!(error.status(), Status::AlreadyExists),
+                    }
+                })
+            })
+            .collect();
+        let mut connection = None;
+        until("somebody listens", || {
+            connection = Connection::dial(&path, None).ok();
+            connection.is_some()
+        });
+        echo(&mut connection.expect("just set"), b"whoever you are");
+        rivals.into_iter().for_each(|rival| rival.finish("rival"));
+        assert_eq!(winners.load(SeqCst), 1, "in round {round}");
+    }
+    place.clean();
+    println!("rivals: {rounds} rounds of 3 listeners for one stale path");
+}
+
+/// A client dies, and its forked child lives on with all its descriptors: the server learns of the
+/// death at once, by the descriptor and by its waits.
+pub fn orphans(_: &Options) {
+    let place = Place::new("orphans");
+    let path = place.path();
+    let listener = Listener::bind(&path).unwrap();
+    let child = Shared::<AtomicU64>::new();
+    let client = Child::fork(|| {
+        let mut connection = Connection::dial(&path, None).unwrap();
+        // SAFETY: this process has one thread.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            nap(Duration::from_secs(3600));
+        }
+        child.store(pid as u64, SeqCst);
+        echo(&mut connection, b"hello");
+        nap(Duration::from_secs(3600));
+    });
+    let mut served = listener.accept(None).unwrap();
+    let error = loop {
+        match answer(&mut served, Some(Duration::from_millis(1))) {
+            Err(error) if error.status() == Status::Timeout && child.load(SeqCst) == 0 => {}
+            Err(error) => break error,
+            Ok(()) => unreachable!(),
+        }
+    };
+    assert_eq!(error.status(), Status::Timeout);
+    until("it is armed", || !served.arm(1, 0).unwrap().any());
+    client.kill();
+    assert_eq!(poll(std::iter::once(served.as_raw_fd())), [true]);
+    assert!(served.arm(1, 0).unwrap().readable);
+    assert_eq!(serve_once(&mut served), Status::PeerDead);
+    // SAFETY: the orphan is this process's grandchild, which nobody else waits for.
+    unsafe { libc::kill(child.load(SeqCst) as i32, libc::SIGKILL) };
+    drop((served, listener));
+    std::fs::remove_dir(&place.directory).expect("nothing is left");
 }
 
 /// One whole life of a client, short.

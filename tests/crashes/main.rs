@@ -65,8 +65,12 @@ const PARTS: &[Part] = &[
     #[cfg(target_arch = "x86_64")]
     Part { name: "handshakes", run: connections::handshakes, privileged: false },
     Part { name: "crowd", run: connections::crowd, privileged: false },
+    Part { name: "rivals", run: connections::rivals, privileged: false },
+    Part { name: "orphans", run: connections::orphans, privileged: false },
     Part { name: "full-memory", run: spaces::full_memory, privileged: true },
     Part { name: "pid-namespaces", run: spaces::pid_namespaces, privileged: true },
+    Part { name: "connection-namespaces", run: spaces::connection_namespaces, privileged: true },
+    Part { name: "other-user", run: spaces::other_user, privileged: true },
 ];
 
 fn main() {

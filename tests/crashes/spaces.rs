@@ -1,11 +1,13 @@
-//! A full shared-memory file system, and process numbers that mean nothing to the other side: in
-//! namespaces of our own.
+//! A full shared-memory file system, process numbers that mean nothing to the other side, and connections
+//! between those who share nothing but a path: in namespaces of our own.
 
 use crate::Options;
+use crate::connections::{Place, echo, serve_once};
 use crate::process::{Child, Shared};
 use crate::ring::*;
 use crate::stream::Stream;
 use spsc_shm::ffi::SPSC_WAIT_FOREVER;
+use spsc_shm::{ConnOptions, Connection, Listener, Status};
 use std::fs;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
 use support::until;
@@ -168,4 +170,74 @@ pub fn pid_namespaces(_: &Options) {
         assert_eq!(ring.claim(1, SPSC_WAIT_FOREVER, &mut data), SPSC_PEER_DEAD);
     })
     .finish("producer without a consumer");
+}
+
+/// A server and a client in network, IPC, mount and PID namespaces of their own. They share a path.
+pub fn connection_namespaces(_: &Options) {
+    let kinds = libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWNS;
+    let place = Place::new("namespaces");
+    let path = place.path();
+    let server = in_own_namespace(|| {
+        unshare(kinds);
+        let listener = Listener::bind(&path).unwrap();
+        for _ in 0..2 {
+            let mut client = listener.accept(None).unwrap();
+            assert_eq!(client.peer().pid, 0, "it has no number here");
+            assert_eq!(serve_once(&mut client), Status::Closed);
+        }
+        // The third one dies.
+        let mut client = listener.accept(None).unwrap();
+        assert_eq!(serve_once(&mut client), Status::PeerDead);
+    });
+    until("the server listens", || path.exists());
+    let client = |body: &dyn Fn()| {
+        in_own_namespace(|| {
+            unshare(kinds);
+            body();
+        })
+    };
+    for _ in 0..2 {
+        client(&|| echo(&mut Connection::dial(&path, None).unwrap(), b"hello")).finish("client");
+    }
+    let reached = Shared::<AtomicU64>::new();
+    let dying = client(&|| {
+        let mut connection = Connection::dial(&path, None).unwrap();
+        echo(&mut connection, b"hello");
+        reached.store(1, SeqCst);
+        // SAFETY: takes no pointers.
+        unsafe { libc::pause() };
+    });
+    until("the third is served", || reached.load(SeqCst) == 1);
+    dying.kill();
+    server.finish("server");
+    place.clean();
+}
+
+/// Another user connects if the path's mode says so, and is known by number.
+pub fn other_user(_: &Options) {
+    const NOBODY: u32 = 65534;
+    let place = Place::new("user");
+    place.open_to_all();
+    let path = place.path();
+    let dial_as_nobody = |expected: Option<Status>| {
+        Child::fork(|| {
+            // SAFETY: takes no pointers.
+            assert_eq!(unsafe { libc::setgid(NOBODY) | libc::setuid(NOBODY) }, 0, "root can");
+            match Connection::dial(&path, None) {
+                Ok(mut connection) => echo(&mut connection, b"from nobody"),
+                Err(error) => assert_eq!(Some(error.status()), expected),
+            }
+        })
+    };
+    let listener = Listener::bind(&path).unwrap();
+    dial_as_nobody(Some(Status::Permission)).finish("client without the permission");
+    drop(listener);
+    let listener = ConnOptions::new().mode(0o666).listen(&path).unwrap();
+    let client = dial_as_nobody(None);
+    let mut served = listener.accept(None).unwrap();
+    assert_eq!((served.peer().uid, served.peer().gid), (NOBODY, NOBODY));
+    assert_eq!(serve_once(&mut served), Status::Closed);
+    client.finish("client with the permission");
+    drop(listener);
+    place.clean();
 }
