@@ -20,6 +20,14 @@ for refused in waitv-ENOSYS waitv-EPERM; do
     $parking any 8 2000 $refused
 done
 
+# Event loops over a connection.
+$parking doorbell 100000
+for side in server client both; do
+    for refused in registration barrier membarrier; do
+        $parking doorbell 3000 $refused $side
+    done
+done
+
 trace=$(mktemp)
 trap 'rm -f "$trace"' EXIT
 messages=1000000

@@ -444,7 +444,7 @@ fn strike(step: u64, blow: Blow, life: impl FnOnce() -> Result<(), Error>) -> bo
 /// then each of their system calls fails.
 #[cfg(target_arch = "x86_64")]
 pub fn handshakes(options: &Options) {
-    let stride = options.get("stride", 1);
+    let stride = options.get("stride", if cfg!(debug_assertions) { 5 } else { 1 });
     let blows =
         [Blow::Kill, Blow::Fail(libc::ENOMEM), Blow::Fail(libc::EINTR), Blow::Fail(libc::EMFILE)];
     for blow in blows {

@@ -7,10 +7,13 @@
 //!     parking idle SECONDS                  what it costs to wait for nothing
 //!     parking any RINGS SLEEPS [REFUSED]    the stress with one waiter for many rings
 //!         REFUSED: waitv-ENOSYS | waitv-EPERM
+//!     parking doorbell SLEEPS [REFUSED SIDE]   the stress with event loops, over a connection
+//!         REFUSED: as for stress      SIDE: server | client | both
 //!     parking any-busy RINGS MESSAGES       one busy ring among many, and no cause to sleep
 //!     parking any-cost WAKES                what many rings cost their waiter
 
 mod any;
+mod doorbell;
 
 use spsc_shm::{Consumer, Options, Producer, Ring, Spin};
 use std::error::Error;
@@ -366,11 +369,16 @@ fn run(arguments: &[&str]) -> Outcome<()> {
         ["any", rest @ ..] => any::stress(rest),
         ["any-consume", rest @ ..] => any::consume(rest),
         ["any-produce", rest @ ..] => any::produce(rest),
+        ["doorbell", rest @ ..] => doorbell::stress(rest),
+        ["doorbell-worker", rest @ ..] => doorbell::worker(rest),
         ["any-busy", rings, messages] => any::busy(rings, messages),
         ["any-serve", rest @ ..] => any::serve(rest),
         ["any-cost", wakes] => any::cost(wakes),
         ["any-wake", rest @ ..] => any::wake(rest),
-        _ => Err("parking stress|busy|wakes|idle|any… NUMBER …: see the top of the source".into()),
+        _ => {
+            Err("parking stress|busy|wakes|idle|any…|doorbell NUMBER …: see the top of the source"
+                .into())
+        }
     }
 }
 
