@@ -97,14 +97,17 @@ while read -r name program; do
         run "$program" --exact forks --processes 2 --roles 40
         run "$program" --exact hostile --corruptions 20000
         run "$program" --exact hygiene --cycles 100
-        run "$program" --exact full-memory pid-namespaces
+        run "$program" --exact connections --kills 20
+        run "$program" --exact crowd --cycles 200 --clients 50
+        run "$program" --exact rivals orphans --rounds 5
+        run "$program" --exact full-memory pid-namespaces connection-namespaces other-user
         ;;
     *) run "$program" ;;
     esac
 done < <(jq -r 'select(.profile.test? and .executable) | "\(.target.name) \(.executable)"' "$build/tests.json")
 [[ $(wc -l <"$root/list") -gt 12 ]]
 # Each part of the crash tests is run, unless it traces processes, which only x86-64 can yet.
-sed -n 's/.*Part { name: "\([^"]*\)".*/\1/p' tests/crashes/main.rs | grep -vxE 'steps|failures|replacing' |
+sed -n 's/.*Part { name: "\([^"]*\)".*/\1/p' tests/crashes/main.rs | grep -vxE 'steps|failures|replacing|handshakes' |
     while read -r part; do
         grep -q " --exact.* $part\b" "$root/list" || { echo "$part is not run" >&2; exit 1; }
     done
@@ -129,6 +132,10 @@ for side in producer consumer both; do
     for refused in registration barrier membarrier; do
         run "$parking" stress 300 $refused $side
     done
+done
+run "$parking" doorbell 3000
+for side in server client both; do
+    run "$parking" doorbell 300 barrier $side
 done
 run "$parking" idle 3
 
