@@ -111,16 +111,20 @@ impl Listener {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let (listening, timer) = (self.socket.as_raw_fd(), self.timer.as_fd().as_raw_fd());
         let (mut come, mut late, mut done) = (false, false, None);
-        self.set.look(|fd| {
-            if fd == listening {
-                come = true;
-            } else if fd == timer {
-                late = true;
-            } else {
-                done = self.go_on_with(&mut clients, fd);
-            }
-            done.is_none()
-        })?;
+        // Until nothing is left to do: a caller may wait for edges.
+        let mut more = true;
+        while more && done.is_none() {
+            more = self.set.look(|fd| {
+                if fd == listening {
+                    come = true;
+                } else if fd == timer {
+                    late = true;
+                } else {
+                    done = self.go_on_with(&mut clients, fd);
+                }
+                done.is_none()
+            })?;
+        }
         if late {
             self.timer.set(None);
             clients.alarm = None;

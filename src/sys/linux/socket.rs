@@ -399,8 +399,8 @@ impl Set {
         let _ = self.control(libc::EPOLL_CTL_DEL, fd, 0);
     }
 
-    /// Hands those that are ready now to `each`, until it has had enough.
-    pub(crate) fn look(&self, mut each: impl FnMut(RawFd) -> bool) -> Result<()> {
+    /// Hands those that are ready now to `each`, until it has had enough. True if there may be more.
+    pub(crate) fn look(&self, mut each: impl FnMut(RawFd) -> bool) -> Result<bool> {
         let mut events = [MaybeUninit::<libc::epoll_event>::uninit(); EVENTS];
         let (to, most) = (events.as_mut_ptr().cast(), EVENTS as libc::c_int);
         // SAFETY: the array is a valid place for so many events. The call does not wait.
@@ -409,10 +409,10 @@ impl Set {
             // SAFETY: the kernel has filled the first `n`.
             let fd = unsafe { event.assume_init() }.u64 as RawFd;
             if !each(fd) {
-                break;
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(n as usize == EVENTS)
     }
 }
 
