@@ -1287,8 +1287,9 @@ spsc_status spsc_accept(struct spsc_listener *listener,
 
 /**
  * A descriptor that is readable whenever spsc_accept has something to do, which may be only to read
- * what a client says on its way in: so call it with timeout_ns 0. It stays the listener's own: do
- * not close it or read from it. -1 if listener is NULL.
+ * what a client says on its way in: so call it with timeout_ns 0. Who waits for edges calls it until
+ * it gives SPSC_TIMEOUT. It stays the listener's own: do not close it or read from it. -1 if listener
+ * is NULL.
  *
  * Thread: any. Blocks: no.
  */

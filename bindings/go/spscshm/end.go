@@ -84,6 +84,9 @@ func (e *end) close() bool {
 			if e.state.CompareAndSwap(state, closing) {
 				// Ends its wait, which it may be just about to begin.
 				nativeInterrupt(e.ring.handle, e.side)
+				if p := e.ring.poller; p != nil {
+					p.kick(e.side)
+				}
 				<-e.left
 				return true
 			}

@@ -122,6 +122,9 @@ const (
 	consuming side = C.SPSC_CONSUMER
 )
 
+// index is 0 or 1.
+func (s side) index() int { return int(s / consuming) }
+
 type handle = *C.spsc_ring
 
 // result is a status, and the operating system's error number where the error came from there.

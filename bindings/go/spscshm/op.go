@@ -28,6 +28,10 @@ const (
 	opDump
 	opWakeupAll
 	opWaitAny
+	opListen
+	opAccept
+	opDial
+	opAdopt
 )
 
 var opNames = [...]string{
@@ -52,6 +56,10 @@ var opNames = [...]string{
 	opDump:         "debug dump",
 	opWakeupAll:    "wake up all",
 	opWaitAny:      "wait for any",
+	opListen:       "listen",
+	opAccept:       "accept",
+	opDial:         "dial",
+	opAdopt:        "adopt",
 }
 
 // side is whose call it is, below opCount.

@@ -12,9 +12,12 @@ type options struct {
 	mode  uint32
 	flags uint32
 	spin  uint64
+	// Of connections only.
+	toServer, toClient int
+	backlog            int
 }
 
-// Option is a choice in the making of a ring.
+// Option is a choice in the making of a ring or of a connection. Each says for which it counts.
 type Option func(*options)
 
 func choose(chosen []Option) *options {
@@ -25,7 +28,8 @@ func choose(chosen []Option) *options {
 	return o
 }
 
-// WithMode sets the permission bits of a named ring, less the process's umask. The default is 0600.
+// WithMode sets the permission bits of a named ring, less the process's umask, or those of a listener's
+// path, whatever the umask. The default is 0600. Who may write a listener's path may connect.
 func WithMode(mode fs.FileMode) Option {
 	return func(o *options) { o.mode = uint32(mode) }
 }
@@ -34,6 +38,19 @@ func WithMode(mode fs.FileMode) Option {
 // consumer and no live creator.
 func WithReplaceStale() Option {
 	return func(o *options) { o.flags |= C.SPSC_REPLACE_STALE }
+}
+
+// WithCapacities sets how many bytes the two rings of a connection hold at least: the one from the
+// client to the server, and the one back. The server's choice counts. Where it makes none, which is 0 and
+// the default, a client gets what it asks for, up to 1 MiB, and else 64 KiB.
+func WithCapacities(toServer, toClient int) Option {
+	return func(o *options) { o.toServer, o.toClient = toServer, toClient }
+}
+
+// WithBacklog sets how many clients of a listener may be on their way in: 128 by default, at most
+// 4096.
+func WithBacklog(clients int) Option {
+	return func(o *options) { o.backlog = clients }
 }
 
 // WithPrefault enters all pages into the creator's page tables at once, so that the first lap

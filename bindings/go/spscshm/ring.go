@@ -19,6 +19,9 @@ type Ring struct {
 	handle   handle
 	name     string
 	capacity int
+	// Of a connection's ring, which goes with the connection and waits as that does; else nil.
+	conn   *Conn
+	poller *poller
 	// What a wait gives when it ends without success, made beforehand: a call that polls or times
 	// out is as good as one that succeeds, and must not allocate either.
 	outcomes [opCount][outcomeCount]Error
@@ -103,7 +106,13 @@ func newRing(o op, name string, opened opened) (*Ring, error) {
 	if err := openError(o, name, opened.result); err != nil {
 		return nil, err
 	}
-	r := &Ring{handle: opened.ring, name: name, capacity: opened.capacity}
+	r := new(Ring)
+	r.init(name, opened)
+	return r, nil
+}
+
+func (r *Ring) init(name string, opened opened) {
+	r.handle, r.name, r.capacity = opened.ring, name, opened.capacity
 	r.producer.end.init(r, producing, opened.producer)
 	r.consumer.end.init(r, consuming, opened.consumer)
 	r.consumer.receiver.max = defaultMaxMessage
@@ -112,7 +121,6 @@ func newRing(o op, name string, opened opened) (*Ring, error) {
 			r.outcomes[o][i] = Error{Op: op(o).String(), Name: name, Err: Status(i + 1), side: op(o).side()}
 		}
 	}
-	return r, nil
 }
 
 // Producer is the end that writes. It is the same one at each call.
@@ -188,7 +196,11 @@ func (r *Ring) free() bool {
 	}
 	if !r.freed {
 		r.freed = true
-		nativeClose(r.handle)
+		if r.conn != nil {
+			r.conn.freed()
+		} else {
+			nativeClose(r.handle)
+		}
 	}
 	return true
 }
@@ -210,7 +222,7 @@ func (r *Ring) Available() int {
 // [FromFile]: by [os/exec.Cmd.ExtraFiles], or over a Unix socket. The caller closes it. A named ring
 // gives [ErrNotARing]: through its file the memory could be cut short, under whoever uses it.
 func (r *Ring) File() (*os.File, error) {
-	if r.name != "" {
+	if r.name != "" && r.conn == nil {
 		return nil, &Error{Op: opFile.String(), Name: r.name, Err: ErrNotARing}
 	}
 	var fd int

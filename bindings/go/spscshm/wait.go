@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Waiting is the library's. What ends a wait of this process from outside is spsc_interrupt, which
+// Waiting is the library's; for the rings of a connection it is the runtime's (poller.go). What ends a wait of this process from outside is spsc_interrupt, which
 // the other process does not notice: Close, and a context that is done. An interrupt that no wait
 // has answered would end a later one, so a wait with a context takes back what came too late for
 // it. After Close there is no later one.
@@ -24,6 +24,9 @@ func timeLimit(timeout time.Duration) limit { return limit{timeout: timeout} }
 
 // wait waits until there is room for need bytes. The caller has entered, and exits.
 func (e *end) wait(o op, need int, l limit) error {
+	if e.ring.poller != nil && (l.ctx != nil || l.timeout > 0) {
+		return e.waitPoller(o, need, l)
+	}
 	if l.ctx != nil {
 		if l.ctx.Done() != nil {
 			return e.waitContext(o, need, l.ctx)
