@@ -17,6 +17,9 @@ go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 go test -count=1 -race ./...
 go test -count=1 -run Allocate -bench . -benchtime 2000x ./spscshm
 
+# What golang.org/x/net asks of a net.Conn.
+(cd internal/conformance && go vet ./... && go test -count=1 -race ./...)
+
 oldest=go$(sed -n 's/^go //p' go.mod).13
 GOTOOLCHAIN=$oldest go version | grep -F "$oldest"
 GOTOOLCHAIN=$oldest go test -count=1 ./...

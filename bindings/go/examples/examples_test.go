@@ -119,3 +119,9 @@ func TestTheExamplesCarryAFile(t *testing.T) {
 		})
 	}
 }
+
+func TestTheHTTPExampleAnswersItself(t *testing.T) {
+	if got := run(t, exec.Command("go", "run", "./http")); string(got) != "hello, world\n" {
+		t.Fatalf("%q", got)
+	}
+}

@@ -69,7 +69,7 @@ func DialContext(ctx context.Context, path string, options ...Option) (*Conn, er
 		return nil, dialError(path, err)
 	}
 	defer socket.Close()
-	return adopt(ctx, opDial, path, socket.(*net.UnixConn), false, choose(options))
+	return adopt(ctx, opDial, path, socket.(*net.UnixConn), false, chooseForClient(options))
 }
 
 // dialError is the same as for spsc_dial.
@@ -99,7 +99,11 @@ func dialError(path string, err error) error {
 //
 // When the context is done, it returns ctx.Err().
 func Adopt(ctx context.Context, socket *net.UnixConn, server bool, options ...Option) (*Conn, error) {
-	return adopt(ctx, opAdopt, "", socket, server, choose(options))
+	chosen := choose(options)
+	if !server {
+		chosen = chooseForClient(options)
+	}
+	return adopt(ctx, opAdopt, "", socket, server, chosen)
 }
 
 func adopt(ctx context.Context, o op, path string, socket *net.UnixConn, server bool, chosen *options) (*Conn, error) {

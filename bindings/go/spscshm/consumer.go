@@ -51,10 +51,14 @@ func (c *Consumer) Read(b []byte) (int, error) {
 // read takes what fits into b. There must be something.
 func (e *end) read(b []byte) int {
 	c := e.cursor
-	n := copy(b, c.bytes(c.room()))
 	c.granted = 0
-	e.advance(uint64(n))
-	return n
+	there := min(c.room(), uint64(len(b)))
+	for taken := uint64(0); taken < there; {
+		n := copy(b[taken:], c.bytes(min(there-taken, c.share())))
+		e.advance(uint64(n))
+		taken += uint64(n)
+	}
+	return int(there)
 }
 
 // WriteTo writes to w all that comes until the producer closes its end, straight from the shared

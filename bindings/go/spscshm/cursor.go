@@ -65,6 +65,10 @@ func (c *cursor) sees(n uint64) bool {
 	return true
 }
 
+// share is the most bytes that are copied before they are handed over, so that both sides copy at the
+// same time, and not in turns.
+func (c *cursor) share() uint64 { return (c.mask + 1) / 4 }
+
 // here is where the position lies in the data. A capacity of bytes is mapped from there.
 func (c *cursor) here() unsafe.Pointer { return unsafe.Add(c.data, c.position&c.mask) }
 

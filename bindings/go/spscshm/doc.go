@@ -41,7 +41,13 @@
 //
 // [WaitAny] waits for several rings at once.
 //
-// A call that waits holds an operating-system thread meanwhile, as any call into C does.
+// A call that waits holds an operating-system thread meanwhile, as any call into C does, but for the
+// rings of a connection.
+//
+// # Connections
+//
+// [Listen] and [Dial] give a [Conn], a [net.Conn] of two rings that have no name and are nobody else's.
+// Whatever waits on one waits in the runtime's poller, and holds no thread.
 //
 // # Cost
 //

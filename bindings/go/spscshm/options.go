@@ -20,12 +20,26 @@ type options struct {
 // Option is a choice in the making of a ring or of a connection. Each says for which it counts.
 type Option func(*options)
 
+// A client's wish. Through rings that hold twice as much as a large Write, both sides copy at once.
+const wish = 128 << 10
+
 func choose(chosen []Option) *options {
 	o := &options{mode: 0o600, spin: C.SPSC_SPIN_ADAPTIVE}
+	o.apply(chosen)
+	return o
+}
+
+// chooseForClient is choose for the end of a connection that only wishes.
+func chooseForClient(chosen []Option) *options {
+	o := &options{spin: C.SPSC_SPIN_ADAPTIVE, toServer: wish, toClient: wish, mode: 0o600}
+	o.apply(chosen)
+	return o
+}
+
+func (o *options) apply(chosen []Option) {
 	for _, option := range chosen {
 		option(o)
 	}
-	return o
 }
 
 // WithMode sets the permission bits of a named ring, less the process's umask, or those of a listener's
@@ -42,7 +56,8 @@ func WithReplaceStale() Option {
 
 // WithCapacities sets how many bytes the two rings of a connection hold at least: the one from the
 // client to the server, and the one back. The server's choice counts. Where it makes none, which is 0 and
-// the default, a client gets what it asks for, up to 1 MiB, and else 64 KiB.
+// the default, a client gets what it asks for, up to 1 MiB: this package's asks for 128 KiB. One that
+// does not ask gets 64 KiB.
 func WithCapacities(toServer, toClient int) Option {
 	return func(o *options) { o.toServer, o.toClient = toServer, toClient }
 }

@@ -34,7 +34,7 @@ func (p *Producer) Write(b []byte) (int, error) {
 	}
 	c := e.cursor
 	n := uint64(len(b))
-	if !c.has(n) {
+	if n > c.share() || !c.has(n) {
 		defer e.exit()
 		return e.write(opWrite, b)
 	}
@@ -59,7 +59,7 @@ func (e *end) write(o op, b []byte) (int, error) {
 				return written, err
 			}
 		}
-		n := copy(c.bytes(c.room()), b[written:])
+		n := copy(c.bytes(min(c.room(), c.share())), b[written:])
 		e.advance(uint64(n))
 		written += n
 	}
