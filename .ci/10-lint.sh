@@ -7,5 +7,6 @@ done
 cargo fmt --all --check
 cargo clippy --workspace --exclude peers --exclude spsc-shm-fuzz --all-targets -- -D warnings
 cargo clippy -p spsc-shm --no-default-features -- -D warnings
+cargo clippy -p spsc-shm --features tokio --target-dir target/aio -- -D warnings
 RUSTFLAGS="--cfg loom" cargo clippy --lib --target-dir target/loom -- -D warnings
-RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --features tokio

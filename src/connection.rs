@@ -323,6 +323,12 @@ impl Connection {
         (self.sender, self.receiver)
     }
 
+    /// What it consists of.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn into_parts(self) -> (Producer, Consumer, Arc<Line>) {
+        (self.sender, self.receiver, self.line)
+    }
+
     /// Who is on the other end, by what the kernel says.
     #[must_use]
     pub fn peer(&self) -> Peer<'_> {

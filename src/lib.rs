@@ -38,6 +38,8 @@ mod ring;
 mod wait_set;
 #[cfg(not(loom))]
 mod connection;
+#[cfg(all(feature = "tokio", not(loom)))]
+pub mod aio;
 #[cfg(all(feature = "capi", not(loom)))]
 pub mod ffi;
 

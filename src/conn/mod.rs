@@ -129,7 +129,7 @@ impl Conn {
         Self { sender, receiver, line: Line::new(socket, peer) }
     }
 
-    /// As [`arm`].
+    /// As [`arm()`].
     ///
     /// # Safety
     /// The caller is the only one who produces into the sender and who consumes from the receiver, as

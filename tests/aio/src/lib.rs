@@ -1,0 +1,1 @@
+//! Tests of connections under tokio: see `tests`.
