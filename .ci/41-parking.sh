@@ -36,6 +36,12 @@ calls=$(awk '$NF == "total" { print $4 }' "$trace")
 echo "$calls system calls in all, both processes from start to end"
 ((calls < messages / 1000))
 
+# All of a connection's own, the handshake included, are sends and receives.
+strace -f -e trace=%network -o "$trace" $parking conn-busy $messages
+calls=$(wc -l <"$trace")
+echo "$calls network system calls for as many messages over a connection"
+((calls < 100))
+
 strace -f -c -o "$trace" $parking any-busy 8 $messages
 calls=$(awk '$NF == "total" { print $4 }' "$trace")
 echo "$calls system calls in all, with one busy ring among 8"

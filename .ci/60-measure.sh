@@ -18,3 +18,6 @@ timeout 300 cargo run --release -p measure -- ab --seconds 5 --json "$out/ab.jso
     target/release/libspsc_shm.so "$out/copy.so" | tee "$out/ab.md"
 grep -q '[1-9][0-9]* rows, of which' "$out/ab.md" || { echo "ab measured no row" >&2; exit 1; }
 [[ -s $out/ab.json ]] || { echo "ab wrote no JSON" >&2; exit 1; }
+
+# A connection beside rings and sockets.
+timeout 300 cargo run --release -p measure -- connections --rows 3 | grep -F '| accepted, a connection |'

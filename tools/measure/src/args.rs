@@ -35,6 +35,19 @@ pub enum Command {
     /// The small ones as `ab` does it. For large ones, of 1 MiB, the copy is measured right before
     /// each of them.
     Messages(Messages),
+    /// A connection beside two rings, and beside a Unix socket.
+    ///
+    /// All of them take turns, in one pair of processes. Hot: waits spin. Cold: both sides wait in
+    /// epoll, or in calls that sleep at once.
+    Connections(Connections),
+}
+
+/// What to measure of connections.
+#[derive(Args)]
+pub struct Connections {
+    /// How many rows, of some 30 ms each
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub rows: usize,
 }
 
 /// What to measure of messages.

@@ -8,6 +8,7 @@ mod report;
 mod survey;
 mod ab;
 mod messages;
+mod connections;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -29,5 +30,6 @@ fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         None => survey::run(&cli.survey),
         Some(Command::Ab(args)) => ab::run(&args),
         Some(Command::Messages(args)) => messages::run(&args),
+        Some(Command::Connections(args)) => connections::run(&args),
     }
 }

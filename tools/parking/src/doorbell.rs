@@ -203,3 +203,31 @@ pub fn stress(arguments: &[&str]) -> Outcome<()> {
     );
     Ok(())
 }
+
+/// `conn-busy MESSAGES`: as `busy`, over a connection.
+pub fn busy(messages: &str) -> Outcome<()> {
+    let path = std::env::temp_dir().join(format!("spsc-conn-busy-{}", std::process::id()));
+    let path = path.to_str().ok_or("a temporary directory with a readable name")?;
+    // As in `busy`: strace makes a system call slow.
+    let spin = Spin::For(Duration::from_millis(1));
+    let listener = ConnOptions::new().to_client(1 << 20).spin(spin).listen(path)?;
+    let consumer = Worker::start(&["conn-consume", path, messages])?;
+    let mut connection = listener.accept(None)?;
+    for _ in 0..messages.parse()? {
+        give(connection.sender(), crate::MESSAGE, None)?;
+    }
+    let parks = connection.sender().ring().stats().producer.parks;
+    println!("{messages} messages over a connection, {} sleeps", consumer.result()? + parks);
+    Ok(())
+}
+
+/// `conn-consume PATH MESSAGES`: prints how often it slept.
+pub fn consume(arguments: &[&str]) -> Outcome<()> {
+    let &[path, messages] = arguments else { return Err("for conn-busy to start".into()) };
+    let mut connection = Connection::dial(path, None)?;
+    for _ in 0..messages.parse()? {
+        take(connection.receiver(), crate::MESSAGE, None)?;
+    }
+    println!("{}", connection.receiver().ring().stats().consumer.parks);
+    Ok(())
+}

@@ -9,6 +9,7 @@
 //!         REFUSED: waitv-ENOSYS | waitv-EPERM
 //!     parking doorbell SLEEPS [REFUSED SIDE]   the stress with event loops, over a connection
 //!         REFUSED: as for stress      SIDE: server | client | both
+//!     parking conn-busy MESSAGES            as busy, over a connection
 //!     parking any-busy RINGS MESSAGES       one busy ring among many, and no cause to sleep
 //!     parking any-cost WAKES                what many rings cost their waiter
 
@@ -370,13 +371,15 @@ fn run(arguments: &[&str]) -> Outcome<()> {
         ["any-consume", rest @ ..] => any::consume(rest),
         ["any-produce", rest @ ..] => any::produce(rest),
         ["doorbell", rest @ ..] => doorbell::stress(rest),
+        ["conn-busy", messages] => doorbell::busy(messages),
+        ["conn-consume", rest @ ..] => doorbell::consume(rest),
         ["doorbell-worker", rest @ ..] => doorbell::worker(rest),
         ["any-busy", rings, messages] => any::busy(rings, messages),
         ["any-serve", rest @ ..] => any::serve(rest),
         ["any-cost", wakes] => any::cost(wakes),
         ["any-wake", rest @ ..] => any::wake(rest),
         _ => {
-            Err("parking stress|busy|wakes|idle|any…|doorbell NUMBER …: see the top of the source"
+            Err("parking stress|busy|wakes|idle|any…|doorbell|conn-busy NUMBER …: see the top of the source"
                 .into())
         }
     }
