@@ -45,6 +45,14 @@
  *   larger than the ring, and is assembled in the receiver's memory (spsc_set_max_message). A sender
  *   that dies half-way loses that message and no other.
  *
+ * Connections
+ *
+ *   spsc_listen waits for clients at a path, spsc_accept gives the next one, spsc_dial connects. Each
+ *   connection is two sealed rings without names, spsc_conn_sender and spsc_conn_receiver, used and
+ *   ended as any other, and a descriptor, spsc_conn_fd, for poll, epoll and the like. spsc_conn_arm
+ *   makes that readable as soon as there is data or space; it also tells of the end of the peer. A
+ *   busy connection makes no system call.
+ *
  * Waiting
  *
  *   timeout_ns limits the whole call, in nanoseconds: 0 does not wait, SPSC_WAIT_FOREVER has no
@@ -103,7 +111,7 @@
  *
  * Structs that grow
  *
- *   spsc_options and spsc_stats_t may get members at their end in any version. The caller says how
+ *   spsc_options, spsc_stats_t, spsc_conn_options and spsc_peer may get members at their end in any version. The caller says how
  *   large it knows them (struct_size), and the library touches nothing beyond. What the caller does
  *   not know has its default; what the library does not know must be 0 in an input, and is zeroed
  *   in an output. Begin with: spsc_options options = SPSC_OPTIONS_INIT;
