@@ -1413,8 +1413,8 @@ int spsc_conn_fd(const struct spsc_conn *conn);
  * An event loop does what it can, arms, and waits for the descriptor if the answer is 0. Arming
  * again reads what the peer has rung. It makes no system call while there is something to do. A
  * peer rings only who is armed, and only once: while both sides are busy, neither makes a system
- * call. A wait in a call on one of the rings takes back what was asked of that direction.
- * spsc_wakeup_all and spsc_interrupt end waits in calls, and do not ring.
+ * call. After a wait in a call on either ring, arm again. spsc_wakeup_all and spsc_interrupt end waits
+ * in calls, and may ring for nothing.
  *
  * Errors: SPSC_ERR_INVALID_ARGUMENT, SPSC_ERR_TOO_LARGE, SPSC_ERR_CORRUPT if the peer rings without
  * cause, SPSC_ERR_SYSTEM.

@@ -348,8 +348,7 @@ impl Connection {
     ///
     /// The loop is: do what can be done; arm; if that says that nothing can be done, wait for the
     /// descriptor. It also becomes readable when the peer closes its end or dies, whatever is armed.
-    /// Don't read from it: arming again does so. A wait on one of the rings takes back what was asked
-    /// of it.
+    /// Don't read from it: arming again does so. Arm again after a wait on either end.
     ///
     /// # Errors
     /// [`Status::TooLarge`](crate::Status::TooLarge),

@@ -237,7 +237,16 @@ impl Handle {
 
     /// Ends the current or next wait of both sides, once.
     pub(crate) fn wakeup_all(&self) {
-        wait::interrupt_all(self.segment.control());
+        let control = self.segment.control();
+        wait::interrupt_all(control);
+        // One of the two belongs to a connection, if either does.
+        for (bell, own, peer) in [
+            (self.bell::<Tx>(), Tx::park(control), Tx::other_park(control)),
+            (self.bell::<Rx>(), Rx::park(control), Rx::other_park(control)),
+        ] {
+            bell.rouse_own(own);
+            bell.rouse_peer(peer);
+        }
     }
 
     /// Ends the current or next wait of one side of this handle, once.

@@ -1,12 +1,14 @@
 //! Connections: how they begin, what their descriptor says, and how they end.
 
-use spsc_shm::{ConnOptions, Connection, Listener, Readiness, Status};
+use spsc_shm::{ConnOptions, Connection, Interrupter, Listener, Readiness, Ring, Status};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::thread;
+use std::sync::Arc;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
+use support::{until, watchdog};
 
 /// A path of this test's own, for a socket.
 fn path(test: &str) -> PathBuf {
@@ -228,4 +230,88 @@ fn a_socket_that_a_service_manager_has_accepted_is_adopted() {
         client.join().unwrap();
     });
     std::fs::remove_file(&path).unwrap();
+}
+
+/// A client whose wait for data sleeps, the ring it sleeps on, and what ends its waits.
+fn sleeper<'a>(
+    scope: &'a thread::Scope<'a, '_>,
+    mut client: Connection,
+) -> (ScopedJoinHandle<'a, Status>, Arc<Ring>, Interrupter) {
+    let (ring, interrupter) =
+        (Arc::clone(client.receiver().ring()), client.receiver().interrupter());
+    let waiting =
+        scope.spawn(move || client.receiver().peek(1, None).map(|_| ()).unwrap_err().status());
+    until("it sleeps", || ring.stats().consumer.parked);
+    (waiting, ring, interrupter)
+}
+
+#[test]
+fn a_wait_in_a_call_is_interrupted_from_either_process() {
+    let _watchdog = watchdog();
+    for way in 0..3 {
+        let (mut server, client) = pair();
+        thread::scope(|scope| {
+            let (waiting, ring, interrupter) = sleeper(scope, client);
+            match way {
+                0 => interrupter.interrupt(),
+                1 => ring.wakeup_all(),
+                _ => server.sender().ring().wakeup_all(),
+            }
+            assert_eq!(waiting.join().unwrap(), Status::Interrupted);
+        });
+    }
+}
+
+#[test]
+fn a_wait_in_a_call_sleeps_once_however_long_and_learns_of_the_end() {
+    let _watchdog = watchdog();
+    let (server, client) = pair();
+    thread::scope(|scope| {
+        let (waiting, ring, _) = sleeper(scope, client);
+        thread::sleep(Duration::from_millis(400));
+        assert_eq!(ring.stats().consumer.parks, 1, "it does not wake to look");
+        drop(server);
+        assert_eq!(waiting.join().unwrap(), Status::Closed);
+    });
+}
+
+#[test]
+fn two_threads_may_wait_in_calls_one_for_each_direction() {
+    let _watchdog = watchdog();
+    for _ in 0..200 {
+        let (mut server, mut client) = pair();
+        let capacity = client.sender().ring().capacity();
+        client.sender().claim(capacity, None).unwrap().publish_all();
+        let (mut sender, mut receiver) = client.into_split();
+        thread::scope(|scope| {
+            scope.spawn(|| sender.claim(1, None).unwrap().publish_all());
+            scope.spawn(|| receiver.peek(1, None).unwrap().release_all());
+            server.receiver().peek(capacity, None).unwrap().release_all();
+            server.sender().claim(1, None).unwrap().publish_all();
+            server.receiver().peek(1, None).unwrap().release_all();
+        });
+    }
+}
+
+#[test]
+fn an_event_loop_and_a_call_of_one_thread_may_follow_each_other() {
+    let _watchdog = watchdog();
+    let (mut server, mut client) = pair();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for _ in 0..1000 {
+                client.sender().write_all(b"x").unwrap();
+                client.receiver().peek(1, None).unwrap().release_all();
+            }
+        });
+        for turn in 0..1000 {
+            if turn % 2 == 0 {
+                while !server.arm(1, 0).unwrap().readable {
+                    poll(&server, -1);
+                }
+            }
+            server.receiver().peek(1, None).unwrap().release_all();
+            server.sender().write_all(b"y").unwrap();
+        }
+    });
 }

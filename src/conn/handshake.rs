@@ -10,6 +10,7 @@ use super::{Conn, Settings};
 use crate::cursor::{Rx, Tx};
 use crate::handle::Handle;
 use crate::status::{Error, Result, Status};
+use crate::sys::bell::Kick;
 use crate::sys::socket::{self, Address, Credentials, Received};
 use crate::sys::{barrier, clock};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -40,6 +41,7 @@ pub(crate) struct Ends {
     pub sender: Box<Handle>,
     pub receiver: Box<Handle>,
     pub peer: Credentials,
+    pub kick: Kick,
 }
 
 /// A message that arrives in pieces, and descriptors that may come along.
@@ -137,7 +139,8 @@ impl Server {
         let Some(ready) = self.incoming.read(socket)? else { return Ok(None) };
         ready.expect(Kind::Ready)?;
         let peer = socket::credentials(socket)?;
-        Ok(self.rings.take().map(|(sender, receiver)| Ends { sender, receiver, peer }))
+        let kick = Kick::new(socket.as_raw_fd())?;
+        Ok(self.rings.take().map(|(sender, receiver)| Ends { sender, receiver, peer, kick }))
     }
 }
 
@@ -188,9 +191,9 @@ fn greet(socket: BorrowedFd<'_>, settings: &Settings, deadline: u64) -> Result<E
         return Err(Status::NotARing.into());
     }
     take_roles(&sender, &receiver, welcome.features).map_err(no_listener)?;
-    let peer = socket::credentials(socket)?;
+    let (peer, kick) = (socket::credentials(socket)?, Kick::new(socket.as_raw_fd())?);
     socket::send(socket, &Hello::new(Kind::Ready, 0).to_bytes(), &[])?;
-    Ok(Ends { sender, receiver, peer })
+    Ok(Ends { sender, receiver, peer, kick })
 }
 
 /// A listener hands over new rings only: what is wrong with one is wrong with the listener.

@@ -17,10 +17,10 @@ use crate::handle::{End, Handle};
 use crate::options::Options;
 use crate::status::{Result, Status};
 use crate::sys::socket::{self, Credentials};
+use crate::wait::bell::Door;
 use crate::wait::spin::SPIN_ADAPTIVE;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// What can be chosen for a listener, or for one connection.
 #[derive(Clone, Debug)]
@@ -63,21 +63,13 @@ impl Settings {
 #[derive(Debug)]
 pub(crate) struct Line {
     socket: OwnedFd,
+    door: Arc<Door>,
     credentials: Credentials,
     /// `None` where the kernel gives none. Asked for once.
     pidfd: OnceLock<Option<OwnedFd>>,
-    /// Doorbells that were read.
-    rung: AtomicU64,
 }
 
-/// In place of the number of doorbells: more came than a peer has cause to send.
-const FLOODED: u64 = u64::MAX;
-
 impl Line {
-    fn new(socket: OwnedFd, credentials: Credentials) -> Self {
-        Self { socket, credentials, pidfd: OnceLock::new(), rung: AtomicU64::new(0) }
-    }
-
     pub(crate) fn credentials(&self) -> Credentials {
         self.credentials
     }
@@ -86,23 +78,6 @@ impl Line {
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         let ask = || socket::peer_pidfd(self.socket.as_fd());
         self.pidfd.get_or_init(ask).as_ref().map(AsFd::as_fd)
-    }
-
-    /// Reads the doorbells that have come, of which there may be `expected` since the beginning. False
-    /// at the end of the connection. More than expected is `Corrupt`, now and ever after: so a peer
-    /// that floods the socket keeps nobody busy.
-    fn drain(&self, expected: impl Fn() -> u64) -> Result<bool> {
-        let mut bytes = [0; 64];
-        while self.rung.load(Ordering::Relaxed) <= expected() {
-            match socket::receive(self.socket.as_fd(), &mut bytes) {
-                Ok(None) => return Ok(true),
-                // In a forked child there is no socket any more.
-                Ok(Some(0)) | Err(_) => return Ok(false),
-                Ok(Some(n)) => self.rung.fetch_add(n as u64, Ordering::Relaxed),
-            };
-        }
-        self.rung.store(FLOODED, Ordering::Relaxed);
-        Err(Status::Corrupt.into())
     }
 }
 
@@ -122,11 +97,12 @@ pub(crate) struct Conn {
 
 impl Conn {
     /// The connection that a handshake on this socket led to.
-    pub(crate) fn new(Ends { sender, receiver, peer }: Ends, socket: OwnedFd) -> Self {
-        let number = socket.as_raw_fd();
-        sender.bell::<Tx>().install(number);
-        receiver.bell::<Rx>().install(number);
-        Self { sender, receiver, line: Line::new(socket, peer) }
+    pub(crate) fn new(Ends { sender, receiver, peer, kick }: Ends, socket: OwnedFd) -> Self {
+        let door = Arc::new(Door::new(socket.as_raw_fd(), kick));
+        sender.bell::<Tx>().install(Arc::clone(&door));
+        receiver.bell::<Rx>().install(Arc::clone(&door));
+        let line = Line { socket, door, credentials: peer, pidfd: OnceLock::new() };
+        Self { sender, receiver, line }
     }
 
     /// As [`arm()`].
@@ -154,16 +130,8 @@ pub(crate) unsafe fn arm(
     need_data: u64,
     need_space: u64,
 ) -> Result<Readiness> {
-    let drain = || {
-        let expected = || sender.bell::<Tx>().expected() + receiver.bell::<Rx>().expected();
-        if !line.drain(expected)? {
-            sender.bell::<Tx>().end();
-            receiver.bell::<Rx>().end();
-        }
-        Ok(())
-    };
     // SAFETY: the caller's promise.
-    unsafe { arm::arm(asked(receiver, need_data), asked(sender, need_space), drain) }
+    unsafe { arm::arm(asked(receiver, need_data), asked(sender, need_space), || line.door.drain()) }
 }
 
 /// # Safety

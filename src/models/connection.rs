@@ -1,36 +1,40 @@
 //! The doorbell of a connection: an event loop on one side, and a peer that is in no loop on the other.
 
 use super::{Arc, Barriers, End, NO_HEAVY, NO_LIGHT, Ring, Rx, Status, Tx, UNREGISTERED};
-use super::{call_wakeup_all, check, check_with, status, sys, thread};
+use super::{call_wakeup_all, check, check_with, check_within, status, sys, thread};
 use crate::arm::{self, Asked, Readiness};
 use crate::cursor::Side;
+use crate::sys::bell::Kick;
+use crate::wait::bell::Door;
 
-/// The socket, as the bytes on their way to either process.
-const TO_US: i32 = 1;
-const TO_THEM: i32 = 2;
+/// The ends of the socket.
+const OURS: i32 = 1;
+const THEIRS: i32 = 2;
 
 /// One process's end of a connection.
 struct Line {
     sender: End<Tx>,
     receiver: End<Rx>,
-    /// What wakes this process.
     socket: i32,
-    rung: u64,
+    door: Arc<Door>,
+    kick: Kick,
 }
 
 /// A new connection, with rings of one byte, of which neither side has used anything.
 fn connection() -> [Line; 2] {
     let rings = [Ring::new(1), Ring::sibling(1)];
-    let line = |out: &Arc<Ring>, back: &Arc<Ring>, socket, peer| {
-        out.monitors[Tx::ROLE as usize].bell.install(peer);
-        back.monitors[Rx::ROLE as usize].bell.install(peer);
-        let mut line = Line { sender: out.end(), receiver: back.end(), socket, rung: 0 };
+    let line = |out: &Arc<Ring>, back: &Arc<Ring>, socket| {
+        let kick = || Kick::new(socket).unwrap();
+        let door = Arc::new(Door::new(socket, kick()));
+        out.monitors[Tx::ROLE as usize].bell.install(Arc::clone(&door));
+        back.monitors[Rx::ROLE as usize].bell.install(Arc::clone(&door));
+        let mut line = Line { sender: out.end(), receiver: back.end(), socket, door, kick: kick() };
         // As in the handshake.
         line.sender.endpoint.take_role(false).unwrap();
         line.receiver.endpoint.take_role(false).unwrap();
         line
     };
-    [line(&rings[0], &rings[1], TO_US, TO_THEM), line(&rings[1], &rings[0], TO_THEM, TO_US)]
+    [line(&rings[0], &rings[1], OURS), line(&rings[1], &rings[0], THEIRS)]
 }
 
 fn asked<S: Side>(end: &mut End<S>, need: u64) -> Asked<'_, S> {
@@ -39,21 +43,10 @@ fn asked<S: Side>(end: &mut End<S>, need: u64) -> Asked<'_, S> {
 }
 
 impl Line {
-    fn expected(&self) -> u64 {
-        let bell = |ring: &Ring, role: usize| ring.monitors[role].bell.expected();
-        bell(&self.sender.ring, Tx::ROLE as usize) + bell(&self.receiver.ring, Rx::ROLE as usize)
-    }
-
-    /// As `conn::arm`.
+    /// As `conn::arm`. That there are no more doorbells than arms is checked by the door.
     fn arm(&mut self, need_data: u64, need_space: u64) -> Readiness {
-        let expected = self.expected();
-        let Self { sender, receiver, socket, rung } = self;
-        let drain = || {
-            *rung += u64::from(sys::bell::drain(*socket));
-            assert!(*rung <= expected, "a doorbell for each time it was armed, at most");
-            Ok(())
-        };
-        arm::arm(asked(receiver, need_data), asked(sender, need_space), drain).unwrap()
+        let Self { sender, receiver, door, .. } = self;
+        arm::arm(asked(receiver, need_data), asked(sender, need_space), || door.drain()).unwrap()
     }
 
     /// An event loop, up to the first thing that can be done.
@@ -63,7 +56,7 @@ impl Line {
             if ready.any() {
                 return ready;
             }
-            sys::bell::wait(self.socket);
+            sys::bell::sleep(self.socket, &self.kick, 0);
         }
     }
 }
@@ -251,5 +244,97 @@ fn a_close_rings_a_loop_and_gives_the_data_first() {
         assert_eq!(us.poll(1, 0), READABLE);
         assert_eq!(status(us.receiver.receive(1)), Some(Status::Closed));
         sending.join().unwrap();
+    });
+}
+
+fn a_call_waits_for_data() {
+    let [mut us, mut them] = connection();
+    let sending = thread::spawn(move || {
+        them.sender.send(1).unwrap();
+        them
+    });
+    us.receiver.receive(1).unwrap();
+    sending.join().unwrap();
+}
+
+#[test]
+fn a_publish_rings_a_call_that_sleeps_at_the_door() {
+    check(a_call_waits_for_data);
+    check_with(UNREGISTERED, a_call_waits_for_data);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_light_half_a_call_sleeps_at_the_door_beside_its_data() {
+    check_with(NO_LIGHT, a_call_waits_for_data);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_heavy_half_a_call_sleeps_at_the_door_beside_its_data() {
+    check_with(NO_HEAVY, a_call_waits_for_data);
+}
+
+#[test]
+fn two_threads_wait_and_one_of_them_sleeps_at_the_door() {
+    // With three threads, one more preemption would take minutes.
+    check_within(2, Barriers::BOTH, || {
+        let [us, mut them] = connection();
+        let Line { mut sender, mut receiver, .. } = us;
+        sender.send(1).unwrap();
+        let sending = thread::spawn(move || {
+            sender.send(1).unwrap();
+            sender
+        });
+        let peer = thread::spawn(move || {
+            them.receiver.receive(1).unwrap();
+            them.sender.send(1).unwrap();
+            them
+        });
+        receiver.receive(1).unwrap();
+        sending.join().unwrap();
+        peer.join().unwrap();
+    });
+}
+
+#[test]
+fn an_interrupt_ends_a_sleep_at_the_door() {
+    check(|| {
+        let [mut us, _them] = connection();
+        let ring = Arc::clone(&us.receiver.ring);
+        let interrupting = thread::spawn(move || ring.interrupt::<Rx>());
+        assert_eq!(status(us.receiver.receive(1)), Some(Status::Interrupted));
+        interrupting.join().unwrap();
+    });
+}
+
+#[test]
+fn a_close_ends_a_sleep_at_the_door() {
+    check(|| {
+        let [mut us, mut them] = connection();
+        let closing = thread::spawn(move || {
+            them.sender.close();
+            them
+        });
+        assert_eq!(status(us.receiver.receive(1)), Some(Status::Closed));
+        closing.join().unwrap();
+    });
+}
+
+#[test]
+fn the_peer_s_wakeup_all_ends_a_sleep_at_the_door() {
+    check(|| {
+        let [mut us, them] = connection();
+        let calling = thread::spawn(move || {
+            // As the handle does.
+            let ring = &them.sender.ring;
+            crate::wait::interrupt_all(&ring.control);
+            let bell = &ring.monitors[Tx::ROLE as usize].bell;
+            bell.rouse_own(Tx::park(&ring.control));
+            bell.rouse_peer(Tx::other_park(&ring.control));
+            them
+        });
+        assert_eq!(status(us.receiver.receive(1)), Some(Status::Interrupted));
+        calling.join().unwrap();
     });
 }

@@ -67,13 +67,20 @@ pub(crate) mod barrier {
 /// Sockets, by their numbers: how many bytes each peer has sent, and somebody who waits for one.
 pub(crate) mod bell {
     use super::{Arc, PoisonError, SLEEPS};
+    use crate::status::Result;
     use loom::sync::{Condvar, Mutex};
     use std::collections::BTreeMap;
 
     #[derive(Default)]
     struct Line {
-        bytes: Mutex<u32>,
-        rung: Condvar,
+        inbox: Mutex<Inbox>,
+        changed: Condvar,
+    }
+
+    #[derive(Default)]
+    struct Inbox {
+        bytes: u32,
+        kicked: bool,
     }
 
     loom::lazy_static! {
@@ -86,29 +93,55 @@ pub(crate) mod bell {
         Arc::clone(lines.entry(socket).or_default())
     }
 
+    /// The other end of a socket: of 1 it is 2, of 3 it is 4.
+    fn peer(socket: i32) -> i32 {
+        if socket % 2 == 0 { socket - 1 } else { socket + 1 }
+    }
+
     pub(crate) fn ring(socket: i32) {
-        let line = line(socket);
-        *line.bytes.lock().expect("loom") += 1;
-        line.rung.notify_one();
+        let line = line(peer(socket));
+        line.inbox.lock().expect("loom").bytes += 1;
+        line.changed.notify_one();
     }
 
     pub(crate) fn has_hung_up(_socket: i32) -> bool {
         false
     }
 
-    /// What `epoll` does for a side that is armed: waits for a byte.
-    pub(crate) fn wait(socket: i32) {
-        let line = line(socket);
-        let mut bytes = line.bytes.lock().expect("loom");
-        SLEEPS.set(SLEEPS.get() + 1);
-        while *bytes == 0 {
-            bytes = line.rung.wait(bytes).expect("loom");
+    pub(crate) const MOST: u64 = 64;
+
+    /// Reads all bytes that are there.
+    pub(crate) fn drain(socket: i32) -> Result<u64> {
+        Ok(std::mem::take(&mut line(socket).inbox.lock().expect("loom").bytes).into())
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Kick(i32);
+
+    impl Kick {
+        pub(crate) fn new(socket: i32) -> Result<Self> {
+            Ok(Self(socket))
+        }
+
+        pub(crate) fn raise(&self) {
+            let line = line(self.0);
+            line.inbox.lock().expect("loom").kicked = true;
+            line.changed.notify_one();
+        }
+
+        pub(crate) fn take(&self) {
+            line(self.0).inbox.lock().expect("loom").kicked = false;
         }
     }
 
-    /// Reads all bytes that are there.
-    pub(crate) fn drain(socket: i32) -> u32 {
-        std::mem::take(&mut *line(socket).bytes.lock().expect("loom"))
+    /// Also what `epoll` does for a side that is armed.
+    pub(crate) fn sleep(socket: i32, _kick: &Kick, _deadline: u64) {
+        let line = line(socket);
+        let mut inbox = line.inbox.lock().expect("loom");
+        SLEEPS.set(SLEEPS.get() + 1);
+        while inbox.bytes == 0 && !inbox.kicked {
+            inbox = line.changed.wait(inbox).expect("loom");
+        }
     }
 }
 

@@ -73,7 +73,8 @@
 //! word is 0. Out of line, the swap that clears the word says which it was, and the waker sends a byte
 //! on the socket in the place of the futex wake. So the argument of *park* holds as it stands, with one
 //! difference in its last line: nobody compares a word as the sleep begins. That is not needed, as the
-//! byte stays in the socket until it is read. One thing does not work here: a sleep of a millisecond
+//! byte stays in the socket until it is read. A wait in a call sleeps there, too, if no other thread of the
+//! process does: then it hears of a death at once, and never wakes to look. One thing does not work here: a sleep of a millisecond
 //! where the kernel refuses the heavy barrier. So the two processes tell each other when they meet
 //! whether they have it, and if one does not, the other always fences (`Cursor::fenced`).
 
@@ -126,6 +127,7 @@ impl Monitor {
         // interrupt: pairs with the load in `is_interrupted`.
         self.interrupted.store(1, Ordering::Release);
         park::rouse(S::park(control));
+        self.bell.rouse_own(S::park(control));
     }
 
     /// Takes back an interrupt that no wait has answered.
@@ -384,20 +386,35 @@ impl Waiter {
                 wait.patience.next_peer = false;
                 return if self.ended(wait, now)? { Ok(()) } else { Err(Status::Timeout.into()) };
             }
-            park::announce(word, wait.wanted());
+            let place = wait.monitor.bell.enter();
+            if place.is_some() {
+                // Before it can be rung for.
+                wait.monitor.bell.expect();
+                park::arm(word, wait.wanted());
+            } else {
+                park::announce(word, wait.wanted());
+            }
             // park: pairs with the light barrier in `needs_wakeup` and the fence in `wake`.
             let sure = barrier::heavy();
             let over = self.is_over(wait, now);
+            let mut woken = Ok(());
             if let Ok(false) = over {
                 wait.monitor.parks.add();
-                let unsure = if sure { u64::MAX } else { now + UNSURE_SLEEP_NS };
-                futex::wait(&word.parked, PARKED, deadline.min(self.next_liveness).min(unsure));
+                if let Some(place) = &place {
+                    // The socket tells of the peer's end, and a peer that needs to fence does.
+                    woken = place.sleep(deadline);
+                } else {
+                    let unsure = if sure { u64::MAX } else { now + UNSURE_SLEEP_NS };
+                    futex::wait(&word.parked, PARKED, deadline.min(self.next_liveness).min(unsure));
+                }
             }
             // Awake, for whatever reason.
             park::withdraw(word);
+            drop(place);
             if over? || wait.is_ready()? {
                 return Ok(());
             }
+            woken?;
         }
     }
 

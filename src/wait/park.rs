@@ -29,9 +29,15 @@ pub(crate) fn is_armed(word: &ParkWord, wanted: u64) -> bool {
     word.parked.load(Ordering::Relaxed) == ARMED && word.wanted.load(Ordering::Relaxed) == wanted
 }
 
-/// Takes back what [`arm`] has announced, and nothing else. Any thread may do so.
-pub(crate) fn disarm(word: &ParkWord) {
-    take(word, ARMED);
+/// Whether the word is armed, for whatever amount.
+pub(crate) fn is_armed_at_all(word: &ParkWord) -> bool {
+    word.parked.load(Ordering::Relaxed) == ARMED
+}
+
+/// Takes back what [`arm`] has announced, and nothing else, and says whether there was anything. Any
+/// thread may do so, on either side.
+pub(crate) fn disarm(word: &ParkWord) -> bool {
+    take(word, ARMED)
 }
 
 /// Clears the word if it is `state`, and says whether it was.
@@ -90,8 +96,8 @@ pub(crate) fn wake(word: &ParkWord, bell: &Bell) {
     }
 }
 
-/// Wakes whoever sleeps on `word` inside a call, whatever for. Who is armed for the doorbell is not in
-/// a call that could be interrupted, and stays armed. Async-signal-safe.
+/// Wakes whoever sleeps on `word` as a futex, whatever for. Who sleeps at the door is woken by its bell.
+/// Async-signal-safe.
 pub(crate) fn rouse(word: &ParkWord) {
     fence(Ordering::SeqCst);
     if take(word, PARKED) {
