@@ -422,14 +422,7 @@ fn strike(step: u64, blow: Blow, life: impl FnOnce() -> Result<(), Error>) -> bo
         tracee.kill();
         return true;
     };
-    let mut registers = tracee.registers();
-    let number = registers.orig_rax as i64;
-    registers.orig_rax = u64::MAX;
-    tracee.set_registers(&registers);
-    assert_eq!(tracee.run_to_syscall(), Stop::Syscall);
-    registers = tracee.registers();
-    registers.rax = i64::from(-error) as u64;
-    tracee.set_registers(&registers);
+    let number = tracee.fail_syscall(error);
     let what = format!("system call {number} (the {step}th) failing with {error}");
     assert_eq!(tracee.run(), Stop::Checkpoint, "{what}: a crash");
     let end = tracee.run();

@@ -126,16 +126,8 @@ fn fail(calls: u32, error: i32) -> Option<bool> {
     if tracee.run_to_syscall() != Stop::Syscall {
         return None;
     }
-    // At the entry: no call at all, and at the return the error in its place.
-    let mut registers = tracee.registers();
-    let number = registers.orig_rax as i64;
+    let number = tracee.fail_syscall(error);
     let what = format!("system call {number} (the {calls}th) failing with {error}");
-    registers.orig_rax = u64::MAX;
-    tracee.set_registers(&registers);
-    assert_eq!(tracee.run_to_syscall(), Stop::Syscall);
-    registers = tracee.registers();
-    registers.rax = i64::from(-error) as u64;
-    tracee.set_registers(&registers);
 
     assert_eq!(tracee.run(), Stop::Checkpoint, "{what}: the walk ended early");
     let end = tracee.run();

@@ -71,6 +71,20 @@ impl Tracee {
         self.wait()
     }
 
+    /// At the entry to a system call: makes no call at all, and the error its answer. Gives the number
+    /// of the call.
+    pub fn fail_syscall(&mut self, error: i32) -> i64 {
+        let mut registers = self.registers();
+        let number = registers.orig_rax as i64;
+        registers.orig_rax = u64::MAX;
+        self.set_registers(&registers);
+        assert_eq!(self.run_to_syscall(), Stop::Syscall);
+        registers = self.registers();
+        registers.rax = i64::from(-error) as u64;
+        self.set_registers(&registers);
+        number
+    }
+
     /// Runs to the next checkpoint, or to the end.
     pub fn run(&mut self) -> Stop {
         self.request(libc::PTRACE_CONT, 0, 0);
