@@ -178,7 +178,7 @@ fn suffer(fd: i32, side: Side, log: &Victim, seed: u64) {
         ring.go(way, rng.next());
         let mut base = ptr::null_mut();
         assert_eq!(ring.claim(0, 0, &mut base), SPSC_OK);
-        while !rng.one_in(2000) {
+        while !rng.one_in(250) {
             one_call(&ring, side, base, log, &mut rng);
             log.calls.fetch_add(1, SeqCst);
             log.inline.fetch_add(u64::from(way != Way::Functions), SeqCst);
