@@ -13,6 +13,7 @@ use async_nats::jetstream::{Context, ErrorCode};
 use async_nats::{ConnectOptions, Event};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// The durable consumer that says which ring receives the stream. Nobody fetches from it.
 const BINDING: &str = "spsc-bridge";
@@ -52,6 +53,8 @@ pub struct Link {
     pub context: Context,
     pub address: Address,
     pub client: async_nats::Client,
+    /// How often a connection was made. What was asked before the last time may never be answered.
+    connections: watch::Receiver<u64>,
 }
 
 impl Link {
@@ -63,6 +66,8 @@ impl Link {
         progress: &Arc<Progress>,
     ) -> Outcome<Self> {
         let told = Arc::clone(progress);
+        let (made, connections) = watch::channel(0);
+        let made = Arc::new(made);
         let mut connect = ConnectOptions::new()
             .name("spsc-bridge")
             .retry_on_initial_connect()
@@ -72,10 +77,13 @@ impl Link {
             .request_timeout(Some(PATIENCE))
             .ping_interval(Duration::from_secs(5))
             .event_callback(move |event| {
-                let told = Arc::clone(&told);
+                let (told, made) = (Arc::clone(&told), Arc::clone(&made));
                 async move {
                     match event {
-                        Event::Connected => told.connected(),
+                        Event::Connected => {
+                            told.connected();
+                            made.send_modify(|times| *times += 1);
+                        }
                         Event::Disconnected => told.disconnected(),
                         other => told.say(&format!("server: {other}")),
                     }
@@ -101,7 +109,23 @@ impl Link {
             .ack_timeout(PATIENCE)
             .max_ack_inflight(2 * window + 16)
             .build(client.clone());
-        Ok(Self { context, address: address.clone(), client })
+        Ok(Self { context, address: address.clone(), client, connections })
+    }
+
+    /// Tells of each new connection from now on.
+    pub fn connections(&self) -> watch::Receiver<u64> {
+        let mut connections = self.connections.clone();
+        connections.mark_unchanged();
+        connections
+    }
+
+    /// Does what asks the server, and gives up when there is a new connection.
+    pub async fn unless_cut<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+        let mut connections = self.connections();
+        tokio::select! {
+            done = work => done,
+            _ = connections.changed() => Err(Trouble::Passing("connected anew".to_owned())),
+        }
     }
 
     /// The stream, or `None` if there is none.
@@ -257,6 +281,10 @@ impl Link {
 
     /// Removes what comes before this number.
     pub async fn forget_before(&self, stream: &Stream, sequence: u64) -> Outcome<()> {
+        // Some servers take a purge up to the first message for a purge of all.
+        if sequence <= 1 {
+            return Ok(());
+        }
         let purged = stream.purge().sequence(sequence).await;
         purged.map(|_| ()).map_err(|error| passing("received messages can't be removed")(&error))
     }

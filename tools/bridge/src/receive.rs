@@ -47,7 +47,7 @@ pub fn run(from: &Address, options: &Options, progress: &Arc<Progress>) -> Outco
         let mut back_off = BackOff::default();
         let ours = Origin { ring: name, base: published };
         let (stream, base, first) = loop {
-            match begin(&link, &ours).await {
+            match link.unless_cut(begin(&link, &ours)).await {
                 Ok(Some(begun)) => break begun,
                 Ok(None) => progress.set_state("waits for the stream to be made"),
                 Err(Trouble::Passing(words)) => progress.set_state(&words),
@@ -122,14 +122,15 @@ async fn fetch(
     let memory =
         Arc::new(Semaphore::new(options.window.0.try_into().unwrap_or(Semaphore::MAX_PERMITS)));
     loop {
-        match fetch_on(link, stream, &mut next, options, &give, &memory, &mut back_off).await {
+        let on = fetch_on(link, stream, &mut next, options, &give, &memory, &mut back_off);
+        match link.unless_cut(on).await {
             Ok(()) => return Ok(()),
             Err(Trouble::Passing(words)) => progress.recovers(&words),
             Err(error) => return Err(error),
         }
         back_off.pause().await;
         // It may have been deleted.
-        match link.state(stream).await {
+        match link.unless_cut(link.state(stream)).await {
             Err(Trouble::Passing(_)) => {}
             looked => drop(looked?),
         }
@@ -180,7 +181,7 @@ async fn fetch_on(
 async fn tidy(link: &Link, stream: &Stream, mut done: watch::Receiver<u64>, progress: &Progress) {
     while done.changed().await.is_ok() {
         let sequence = *done.borrow_and_update();
-        if let Err(error) = link.forget_before(stream, sequence).await {
+        if let Err(error) = link.unless_cut(link.forget_before(stream, sequence)).await {
             // What stays now goes with the next one.
             progress.say(&error.to_string());
         }

@@ -54,7 +54,7 @@ pub fn run(to: &Address, options: &Options, progress: &Arc<Progress>) -> Outcome
         let link = Link::connect(options, to, MESSAGES, progress).await?;
         let mut back_off = BackOff::default();
         let (stream, origin, place) = loop {
-            match begin(&link, options, &consumer, &name).await {
+            match link.unless_cut(begin(&link, options, &consumer, &name)).await {
                 Ok(begun) => break begun,
                 Err(Trouble::Passing(words)) => progress.set_state(&words),
                 Err(error) => return Err(error),
@@ -360,6 +360,7 @@ impl Carrier {
         let mut answers = FuturesOrdered::new();
         let mut back_off = BackOff::default();
         let mut last_sent = self.place.sequence;
+        let mut connections = self.link.connections();
         loop {
             let refusal = tokio::select! {
                 biased;
@@ -370,6 +371,8 @@ impl Carrier {
                     }
                     Err(refusal) => refusal,
                 },
+                // What was under way may be lost, and nobody says so.
+                _ = connections.changed() => Refusal::Unknown("connected anew".to_owned()),
                 next = taken.recv() => match next {
                     None => return Ok(()),
                     Some((round, _)) if round != self.round => continue,
@@ -438,7 +441,7 @@ impl Carrier {
     async fn look_again(&mut self, back_off: &mut BackOff) -> Outcome<()> {
         loop {
             back_off.pause().await;
-            match self.look_once().await {
+            match self.link.unless_cut(self.look_once()).await {
                 Ok(place) => {
                     self.place = place;
                     return Ok(());

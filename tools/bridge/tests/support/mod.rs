@@ -8,11 +8,23 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Ends the process, and so the test, if it takes longer than this.
+/// The children that run, to be killed where the test can't end by itself.
+static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Ends the test process at once, whatever its threads wait for.
+pub fn fail(words: &str) -> ! {
+    eprintln!("{words}");
+    for child in CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let _ = Command::new("kill").args(["-KILL", &child.to_string()]).status();
+    }
+    std::process::abort();
+}
+
+/// Ends the test process if it takes longer than this.
 pub struct Watchdog {
     _alive: mpsc::Sender<()>,
 }
@@ -22,8 +34,7 @@ impl Watchdog {
         let (alive, over) = mpsc::channel::<()>();
         thread::spawn(move || {
             if over.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
-                eprintln!("the watchdog: not done after {limit:?}");
-                std::process::abort();
+                fail(&format!("the watchdog: not done after {limit:?}"));
             }
         });
         Self { _alive: alive }
@@ -80,6 +91,12 @@ pub fn free_port() -> u16 {
 pub struct Process(pub Child);
 
 impl Process {
+    fn spawn(command: &mut Command) -> Self {
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        CHILDREN.lock().expect("the children").push(child.id());
+        Self(child)
+    }
+
     pub fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -94,6 +111,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        let id = self.0.id();
+        CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).retain(|&child| child != id);
     }
 }
 
@@ -131,14 +150,9 @@ impl Server {
         let program = std::env::var("NATS_SERVER").unwrap_or_else(|_| "nats-server".to_owned());
         let log = directory.path().join("log");
         let log = File::options().create(true).append(true).open(log).expect("a log");
-        let child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("nats-server: apt-get install nats-server");
-        Process(child)
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        Process::spawn(&mut command)
     }
 
     fn wait(&self) {
@@ -168,7 +182,7 @@ pub fn bridge(arguments: &[&str], log: Option<&Path>) -> Process {
         let log = File::options().create(true).append(true).open(log).expect("a log");
         command.stderr(log);
     }
-    Process(command.spawn().expect("the bridge"))
+    Process::spawn(&mut command)
 }
 
 pub fn send(ring: &Name, to: &str, more: &[&str], log: Option<&Path>) -> Process {
@@ -205,6 +219,16 @@ pub fn fill(bytes: &mut [u8], offset: u64) {
     }
 }
 
+/// Chance that can be repeated.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(1);
+        u64::from_le_bytes(word(self.0)) % limit
+    }
+}
+
 /// How the programs at the ends are getting on.
 #[derive(Clone, Default)]
 pub struct Gauge(pub Arc<AtomicU64>);
@@ -214,8 +238,10 @@ impl Gauge {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub fn reaches(&self, offset: u64) {
+    /// Waits until it gets there, and looks meanwhile at what else may go wrong.
+    pub fn reaches(&self, offset: u64, mut look: impl FnMut()) {
         while self.get() < offset {
+            look();
             thread::sleep(Duration::from_millis(2));
         }
     }
