@@ -4,6 +4,7 @@
 
 use spsc_shm::{Consumer, Producer, Ring, Status};
 use std::fs::File;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -167,6 +168,37 @@ impl Server {
 
     pub fn restart(&mut self) {
         self.process = Self::spawn(&self.arguments, &self.directory);
+    }
+
+    /// Says something in the server's own protocol, and gives the answer.
+    fn talk(&self, words: &str) -> String {
+        let mut line = std::net::TcpStream::connect(("127.0.0.1", self.port)).expect("the server");
+        let hello = "CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB answer 1\r\n";
+        line.write_all(format!("{hello}{words}PING\r\n").as_bytes()).expect("a line");
+        let (mut heard, mut bytes) = (String::new(), [0; 4096]);
+        while !(heard.contains("MSG answer") && heard.ends_with("}\r\n")) {
+            let len = line.read(&mut bytes).expect("an answer");
+            assert!(len > 0, "the server hung up: {heard}");
+            heard.push_str(&String::from_utf8_lossy(&bytes[..len]));
+        }
+        heard
+    }
+
+    /// Asks JetStream.
+    pub fn ask(&self, what: &str, payload: &str) {
+        let len = payload.len();
+        let answer = self.talk(&format!("PUB $JS.API.{what} answer {len}\r\n{payload}\r\n"));
+        assert!(!answer.contains("\"error\""), "{what}: {answer}");
+    }
+
+    /// Publishes as a stranger would.
+    pub fn publish(&self, subject: &str, headers: &str, payload: &str) {
+        let head = format!("NATS/1.0\r\n{headers}\r\n");
+        let all = head.len() + payload.len();
+        let head_len = head.len();
+        let answer =
+            self.talk(&format!("HPUB {subject} answer {head_len} {all}\r\n{head}{payload}\r\n"));
+        assert!(!answer.contains("\"error\""), "{subject}: {answer}");
     }
 
     pub fn url(&self, subject: &str) -> String {
