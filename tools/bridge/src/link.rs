@@ -10,7 +10,7 @@ use async_nats::jetstream::stream::{
     Config, DiscardPolicy, LastRawMessageErrorKind, RetentionPolicy, State, StorageType, Stream,
 };
 use async_nats::jetstream::{Context, ErrorCode};
-use async_nats::{ConnectOptions, Event};
+use async_nats::{ConnectErrorKind, ConnectOptions, Event};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -70,7 +70,6 @@ impl Link {
         let made = Arc::new(made);
         let mut connect = ConnectOptions::new()
             .name("spsc-bridge")
-            .retry_on_initial_connect()
             .max_reconnects(None)
             .reconnect_delay_callback(|tries| BackOff::delay(tries.try_into().unwrap_or(u32::MAX)))
             .connection_timeout(PATIENCE)
@@ -100,10 +99,25 @@ impl Link {
         if let (Some(certificate), Some(key)) = (&options.tls_certificate, &options.tls_key) {
             connect = connect.add_client_certificate(certificate.clone(), key.clone());
         }
-        let client = connect
-            .connect(&address.servers)
-            .await
-            .map_err(|error| Trouble::Final(format!("{}: {error}", address.shown())))?;
+        if let Some((user, password)) = &address.user {
+            connect = connect.user_and_password(user.clone(), password.clone());
+        }
+        let mut back_off = BackOff::default();
+        let client = loop {
+            match connect.clone().connect(&address.servers).await {
+                Ok(client) => break client,
+                Err(error) => {
+                    let words = format!("{}: {error}", address.shown());
+                    match error.kind() {
+                        ConnectErrorKind::Authentication
+                        | ConnectErrorKind::AuthorizationViolation
+                        | ConnectErrorKind::ServerParse => return Err(Trouble::Final(words)),
+                        _ => progress.set_state(&words),
+                    }
+                }
+            }
+            back_off.pause().await;
+        };
         let context = async_nats::jetstream::context::ContextBuilder::new()
             .timeout(PATIENCE)
             .ack_timeout(PATIENCE)

@@ -12,7 +12,7 @@ mod send;
 mod trouble;
 
 use clap::Parser;
-use options::{Address, Cli, Command, File, Incoming, Options, Outgoing};
+use options::{Address, Cli, Command, File, Options, ring_of};
 use progress::{Progress, Teller};
 use std::path::Path;
 use std::process::ExitCode;
@@ -56,10 +56,15 @@ fn from_file(path: &Path) -> Outcome<Vec<Job>> {
         |error: &dyn std::fmt::Display| Trouble::Final(format!("{}: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
     let file: File = toml::from_str(&text).map_err(|error| wrong(&error))?;
-    let send = file.send.into_iter().map(|Outgoing { to, options }| Job::Send(to, options));
-    let receive =
-        file.receive.into_iter().map(|Incoming { from, options }| Job::Receive(from, options));
-    let all: Vec<_> = send.chain(receive).collect();
+    let mut all = Vec::new();
+    for table in file.send {
+        let (to, options) = ring_of(table, "to").map_err(|error| wrong(&error))?;
+        all.push(Job::Send(to, options));
+    }
+    for table in file.receive {
+        let (from, options) = ring_of(table, "from").map_err(|error| wrong(&error))?;
+        all.push(Job::Receive(from, options));
+    }
     if all.is_empty() { Err(wrong(&"it lists no ring")) } else { Ok(all) }
 }
 

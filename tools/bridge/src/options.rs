@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::str::FromStr;
+use toml::Table;
 
 /// Carries a ring to another machine over NATS JetStream, each byte exactly once.
 #[derive(Debug, Parser)]
@@ -20,7 +21,7 @@ pub struct Cli {
 pub enum Command {
     /// Take from a ring of this machine, and send to the server
     Send {
-        /// Where to: nats://HOST[:PORT][,HOST…]/STREAM.SUBJECT
+        /// Where to: nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]/STREAM.SUBJECT
         #[arg(long)]
         to: Address,
         #[command(flatten)]
@@ -28,7 +29,7 @@ pub enum Command {
     },
     /// Take from the server, and put into a ring of this machine
     Receive {
-        /// Where from: nats://HOST[:PORT][,HOST…]/STREAM.SUBJECT
+        /// Where from: nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]/STREAM.SUBJECT
         #[arg(long)]
         from: Address,
         #[command(flatten)]
@@ -114,25 +115,17 @@ fn default_replicas() -> usize {
 #[serde(deny_unknown_fields)]
 pub struct File {
     #[serde(default)]
-    pub send: Vec<Outgoing>,
+    pub send: Vec<Table>,
     #[serde(default)]
-    pub receive: Vec<Incoming>,
+    pub receive: Vec<Table>,
 }
 
-/// A table `[[send]]`.
-#[derive(Debug, Deserialize)]
-pub struct Outgoing {
-    pub to: Address,
-    #[serde(flatten)]
-    pub options: Options,
-}
-
-/// A table `[[receive]]`.
-#[derive(Debug, Deserialize)]
-pub struct Incoming {
-    pub from: Address,
-    #[serde(flatten)]
-    pub options: Options,
+/// One ring's table: an address under `key`, and the options.
+pub fn ring_of(mut table: Table, key: &str) -> Result<(Address, Options), String> {
+    let address = table.remove(key).ok_or_else(|| format!("a ring without {key:?}"))?;
+    let address = address.as_str().ok_or_else(|| format!("{key:?} is no text"))?.parse()?;
+    let options = Options::deserialize(table).map_err(|error| error.message().to_owned())?;
+    Ok((address, options))
 }
 
 /// A number of bytes, such as 65536, 64KiB or 1MiB.
@@ -176,21 +169,16 @@ impl<'de> Deserialize<'de> for Size {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     pub servers: Vec<String>,
+    /// A user and a password.
+    pub user: Option<(String, String)>,
     pub stream: String,
     pub subject: String,
 }
 
 impl Address {
-    /// It, without the password.
+    /// It, without the user.
     pub fn shown(&self) -> String {
-        let bare = |server: &String| match server.rsplit_once('@') {
-            Some((before, host)) => {
-                format!("{}://{host}", before.split("://").next().unwrap_or("nats"))
-            }
-            None => server.clone(),
-        };
-        let servers: Vec<_> = self.servers.iter().map(bare).collect();
-        format!("{}/{}", servers.join(","), self.subject)
+        format!("{}/{}", self.servers.join(","), self.subject)
     }
 }
 
@@ -210,16 +198,14 @@ impl FromStr for Address {
             return Err(wanted());
         }
         // Who one is stands before the first host, and goes for all.
-        let (user, hosts) =
-            hosts.rsplit_once('@').map_or(("", hosts), |(user, hosts)| (user, hosts));
-        let at = if user.is_empty() { "" } else { "@" };
-        let servers = hosts.split(',').map(|host| format!("{scheme}://{user}{at}{host}")).collect();
-        Ok(Self { servers, stream: stream.to_owned(), subject: subject.to_owned() })
-    }
-}
-
-impl<'de> Deserialize<'de> for Address {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        let (user, hosts) = match hosts.rsplit_once('@') {
+            Some((user, hosts)) => {
+                let (user, password) = user.split_once(':').unwrap_or((user, ""));
+                (Some((user.to_owned(), password.to_owned())), hosts)
+            }
+            None => (None, hosts),
+        };
+        let servers = hosts.split(',').map(|host| format!("{scheme}://{host}")).collect();
+        Ok(Self { servers, user, stream: stream.to_owned(), subject: subject.to_owned() })
     }
 }

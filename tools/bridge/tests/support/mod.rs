@@ -185,10 +185,11 @@ impl Server {
     }
 
     /// Asks JetStream.
-    pub fn ask(&self, what: &str, payload: &str) {
+    pub fn ask(&self, what: &str, payload: &str) -> String {
         let len = payload.len();
         let answer = self.talk(&format!("PUB $JS.API.{what} answer {len}\r\n{payload}\r\n"));
         assert!(!answer.contains("\"error\""), "{what}: {answer}");
+        answer
     }
 
     /// Publishes as a stranger would.
