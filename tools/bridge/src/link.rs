@@ -53,7 +53,7 @@ pub struct Link {
     pub context: Context,
     pub address: Address,
     pub client: async_nats::Client,
-    /// How often a connection was made. What was asked before the last time may never be answered.
+    /// How often a connection was made anew. What was asked before the last time may never be answered.
     connections: watch::Receiver<u64>,
 }
 
@@ -80,8 +80,9 @@ impl Link {
                 async move {
                     match event {
                         Event::Connected => {
-                            told.connected();
-                            made.send_modify(|times| *times += 1);
+                            if told.connected() {
+                                made.send_modify(|times| *times += 1);
+                            }
                         }
                         Event::Disconnected => told.disconnected(),
                         other => told.say(&format!("server: {other}")),

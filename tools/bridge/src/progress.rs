@@ -55,10 +55,12 @@ impl Progress {
         }
     }
 
-    pub fn connected(&self) {
+    /// True if it was connected before, and lost that.
+    pub fn connected(&self) -> bool {
         if !self.connected.swap(true, Ordering::Relaxed) {
             self.set_state("connected");
         }
+        self.reconnections.load(Ordering::Relaxed) != 0
     }
 
     pub fn disconnected(&self) {

@@ -179,12 +179,19 @@ async fn fetch_on(
 /// Removes from the server what is in the ring, but for the last message: it says where the stream
 /// stands.
 async fn tidy(link: &Link, stream: &Stream, mut done: watch::Receiver<u64>, progress: &Progress) {
+    let mut back_off = BackOff::default();
     while done.changed().await.is_ok() {
-        let sequence = *done.borrow_and_update();
-        if let Err(error) = link.unless_cut(link.forget_before(stream, sequence)).await {
-            // What stays now goes with the next one.
-            progress.say(&error.to_string());
+        let mut removed = Err(Trouble::Passing(String::new()));
+        // A full stream takes nothing new until this has been done, and then nothing new is done here.
+        while removed.is_err() {
+            let sequence = *done.borrow_and_update();
+            removed = link.unless_cut(link.forget_before(stream, sequence)).await;
+            if let Err(error) = &removed {
+                progress.say(&error.to_string());
+                back_off.pause().await;
+            }
         }
+        back_off.reset();
         tokio::time::sleep(TIDY).await;
     }
 }
