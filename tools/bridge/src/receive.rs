@@ -180,7 +180,13 @@ async fn fetch_on(
 /// stands.
 async fn tidy(link: &Link, stream: &Stream, mut done: watch::Receiver<u64>, progress: &Progress) {
     let mut back_off = BackOff::default();
-    while done.changed().await.is_ok() {
+    let mut connections = link.connections();
+    loop {
+        tokio::select! {
+            changed = done.changed() => if changed.is_err() { return },
+            // A server that was killed may have again what it had removed.
+            _ = connections.changed() => {}
+        }
         let mut removed = Err(Trouble::Passing(String::new()));
         // A full stream takes nothing new until this has been done, and then nothing new is done here.
         while removed.is_err() {
