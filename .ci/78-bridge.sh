@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The bridge over NATS JetStream, with a real server: tests, and campaigns of kills in short.
+source .ci/need.sh
+
+# nats-server from Debian, or built from its module.
+command -v nats-server >/dev/null || install_package nats-server ||
+    { need_go && go install github.com/nats-io/nats-server/v2@v2.10.29; }
+PATH="$PATH:$(go env GOPATH 2>/dev/null || true)/bin"
+nats-server --version
+
+cd tools/bridge
+cargo fmt --check
+cargo clippy --quiet --locked --all-targets -- -D warnings
+cargo test --quiet --locked
