@@ -283,11 +283,12 @@ fn two_threads_wait_and_one_of_them_sleeps_at_the_door() {
         let Line { mut sender, mut receiver, .. } = us;
         sender.send(1).unwrap();
         let sending = thread::spawn(move || {
-            sender.send(1).unwrap();
+            // The second time, the first has left the door as it was.
+            (0..2).for_each(|_| sender.send(1).unwrap());
             sender
         });
         let peer = thread::spawn(move || {
-            them.receiver.receive(1).unwrap();
+            (0..2).for_each(|_| them.receiver.receive(1).unwrap());
             them.sender.send(1).unwrap();
             them
         });

@@ -134,7 +134,7 @@ impl Bell {
         let door = self.own()?;
         // Acquire: the last sleeper has read what is read of the socket.
         let free = door.taken.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        free.then_some(Place { door })
+        free.then(|| Place { door })
     }
 
     /// Ends the sleep of this process's own side, whatever for: after a fence.

@@ -136,30 +136,29 @@ impl Epoll {
     }
 }
 
-/// `doorbell-worker SIDE PATH BYTES REFUSED SEED`: prints how often it slept.
+/// `doorbell-worker SIDE WAY PATH BYTES REFUSED SEED`: prints how often it slept.
 pub fn worker(arguments: &[&str]) -> Outcome<()> {
-    let &[side, path, bytes, refused, seed] = arguments else {
+    let &[side, way, path, bytes, refused, seed] = arguments else {
         return Err("doorbell-worker is for doorbell to start".into());
     };
     refuse(refused)?;
     thread::spawn(watch);
     let (bytes, seed) = (bytes.parse()?, seed.parse()?);
-    let sleeps = if side == "server" {
+    let mut connection = if side == "server" {
         let options = ConnOptions::new().to_server(1).to_client(1).spin(Spin::Never);
-        let mut connection = options.listen(path)?.accept(None)?;
-        in_a_loop(&mut connection, bytes, seed)?
+        options.listen(path)?.accept(None)?
     } else {
-        let mut connection = loop {
+        loop {
             match Connection::dial(path, None) {
                 Err(error) if error.status() == Status::NotFound => thread::yield_now(),
                 connection => break connection?,
             }
-        };
-        if side == "loop" {
-            in_a_loop(&mut connection, bytes, seed)?
-        } else {
-            by_calls(connection, bytes, seed)?
         }
+    };
+    let sleeps = if way == "loop" {
+        in_a_loop(&mut connection, bytes, seed)?
+    } else {
+        by_calls(connection, bytes, seed)?
     };
     println!("{sleeps}");
     Ok(())
@@ -179,15 +178,18 @@ pub fn stress(arguments: &[&str]) -> Outcome<()> {
     let path = path.to_str().ok_or("a temporary directory with a readable name")?;
     let start = Instant::now();
     let (mut sleeps, mut rounds) = (0, 0_u64);
-    while sleeps < wanted {
-        let bytes = ((wanted - sleeps).clamp(1_000, 500_000) * SIZES.end()).to_string();
-        let worker = |side, refused, seed: u64| {
+    while sleeps < wanted || rounds < 3 {
+        // In rounds of every kind.
+        let bytes =
+            ((wanted.saturating_sub(sleeps) / 4).clamp(500, 200_000) * SIZES.end()).to_string();
+        let worker = |side, way, refused, seed: u64| {
             let seed = (0x9E37_79B9_7F4A_7C15 ^ (2 * rounds + seed)).to_string();
-            Worker::start(&["doorbell-worker", side, path, &bytes, refused, &seed])
+            Worker::start(&["doorbell-worker", side, way, path, &bytes, refused, &seed])
         };
-        // Every third client is in no loop.
-        let client = if rounds % 3 == 2 { "calls" } else { "loop" };
-        let workers = [worker("server", refused[0], 0)?, worker(client, refused[1], 1)?];
+        let ways = [["loop", "loop"], ["loop", "calls"], ["calls", "calls"]];
+        let [server, client] = ways[rounds as usize % ways.len()];
+        let workers =
+            [worker("server", server, refused[0], 0)?, worker("client", client, refused[1], 1)?];
         for worker in workers {
             sleeps += worker.result()?;
         }
