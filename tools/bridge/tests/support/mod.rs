@@ -220,10 +220,18 @@ impl Server {
     }
 }
 
+/// The bridge, as Cargo has built it beside this.
+pub fn program() -> String {
+    let here = std::env::current_exe().expect("this program");
+    let built = here.ancestors().nth(2).expect("target/PROFILE").join("spsc-bridge");
+    built.display().to_string()
+}
+
 /// A running `spsc-bridge`, behind a command that starts it. Its words go where `log` says, or to the
 /// test's.
 pub fn bridge(before: &[&str], arguments: &[&str], log: Option<&Path>) -> Process {
-    let words = [before, &[env!("CARGO_BIN_EXE_spsc-bridge")], arguments].concat();
+    let program = program();
+    let words = [before, &[program.as_str()], arguments].concat();
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).stdin(Stdio::null());
     if let Some(log) = log {
@@ -243,11 +251,8 @@ pub fn receive(ring: &Name, from: &str, more: &[&str], log: Option<&Path>) -> Pr
 
 /// What a bridge says when it fails.
 pub fn refusal(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_spsc-bridge"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the bridge");
+    let output =
+        Command::new(program()).args(arguments).stdin(Stdio::null()).output().expect("the bridge");
     assert!(!output.status.success(), "it was to refuse: {output:?}");
     String::from_utf8(output.stderr).expect("text")
 }
