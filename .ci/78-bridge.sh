@@ -16,3 +16,9 @@ cd tools/bridge
 cargo fmt --check
 cargo clippy --quiet --locked --all-targets -- -D warnings
 cargo test --quiet --locked
+cd ../..
+
+# What the README says, word for word, but with what is built already.
+words=$(sed -n '/^## To another machine/,/^## Every/p' README.md | sed -n '/^```sh/,/^```/p' |
+    sed '1d; $d; s/ --release//g; s,target/release,target/debug,g')
+bash -euo pipefail -c "$words"
