@@ -117,7 +117,7 @@ fn one_file_carries_many_rings() {
     }
     let file = directory.path().join("rings.toml");
     std::fs::write(&file, text).expect("a file");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_spsc-bridge"))
+    let mut child = Command::new(support::program())
         .args(["run", "--json"])
         .arg(&file)
         .stdout(Stdio::piped())

@@ -6,17 +6,9 @@
 
 mod support;
 
-use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
-use support::{Directory, Ends, Process, Random, Server, Watchdog, fail, receive, send};
-
-fn variable<T: FromStr>(name: &str, default: T) -> T {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}: {text:?}")),
-        Err(_) => default,
-    }
-}
+use support::{Directory, Ends, Process, Random, Server, Watchdog, fail, receive, send, variable};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Victim {

@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -120,8 +121,10 @@ impl Drop for Process {
 /// A real server with JetStream.
 pub struct Server {
     pub port: u16,
+    /// What it listens at.
+    pub host: &'static str,
     directory: Directory,
-    arguments: Vec<String>,
+    command: Vec<String>,
     process: Process,
 }
 
@@ -132,32 +135,37 @@ impl Server {
 
     /// With more in its configuration.
     pub fn with(configuration: &str) -> Self {
-        let directory = Directory::new("nats");
-        let port = free_port();
-        let file = directory.path().join("server.conf");
-        let store = directory.path().join("store");
-        let text = format!(
-            "listen: 127.0.0.1:{port}\njetstream {{ store_dir: {store:?} }}\n{configuration}\n"
-        );
-        std::fs::write(&file, text).expect("a file");
-        let arguments = vec!["-c".to_owned(), file.display().to_string()];
-        let process = Self::spawn(&arguments, &directory);
-        let server = Self { port, directory, arguments, process };
+        let server = Self::begin(&[], "127.0.0.1", free_port(), configuration);
         server.wait();
         server
     }
 
-    fn spawn(arguments: &[String], directory: &Directory) -> Process {
+    /// At an address, behind a command that starts it, and not waited for.
+    pub fn begin(before: &[&str], host: &'static str, port: u16, configuration: &str) -> Self {
+        let directory = Directory::new("nats");
+        let file = directory.path().join("server.conf");
+        let store = directory.path().join("store");
+        let text = format!(
+            "listen: {host}:{port}\njetstream {{ store_dir: {store:?} }}\n{configuration}\n"
+        );
+        std::fs::write(&file, text).expect("a file");
         let program = std::env::var("NATS_SERVER").unwrap_or_else(|_| "nats-server".to_owned());
+        let mut command: Vec<_> = before.iter().copied().map(str::to_owned).collect();
+        command.extend([program, "-c".to_owned(), file.display().to_string()]);
+        let process = Self::spawn(&command, &directory);
+        Self { port, host, directory, command, process }
+    }
+
+    fn spawn(words: &[String], directory: &Directory) -> Process {
         let log = directory.path().join("log");
         let log = File::options().create(true).append(true).open(log).expect("a log");
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         Process::spawn(&mut command)
     }
 
-    fn wait(&self) {
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+    pub fn wait(&self) {
+        while std::net::TcpStream::connect((self.host, self.port)).is_err() {
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -167,12 +175,12 @@ impl Server {
     }
 
     pub fn restart(&mut self) {
-        self.process = Self::spawn(&self.arguments, &self.directory);
+        self.process = Self::spawn(&self.command, &self.directory);
     }
 
     /// Says something in the server's own protocol, and gives the answer.
     fn talk(&self, words: &str) -> String {
-        let mut line = std::net::TcpStream::connect(("127.0.0.1", self.port)).expect("the server");
+        let mut line = std::net::TcpStream::connect((self.host, self.port)).expect("the server");
         let hello = "CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB answer 1\r\n";
         line.write_all(format!("{hello}{words}PING\r\n").as_bytes()).expect("a line");
         let (mut heard, mut bytes) = (String::new(), [0; 4096]);
@@ -184,10 +192,15 @@ impl Server {
         heard
     }
 
+    /// Asks JetStream, whatever it answers.
+    pub fn try_ask(&self, what: &str, payload: &str) -> String {
+        let len = payload.len();
+        self.talk(&format!("PUB $JS.API.{what} answer {len}\r\n{payload}\r\n"))
+    }
+
     /// Asks JetStream.
     pub fn ask(&self, what: &str, payload: &str) -> String {
-        let len = payload.len();
-        let answer = self.talk(&format!("PUB $JS.API.{what} answer {len}\r\n{payload}\r\n"));
+        let answer = self.try_ask(what, payload);
         assert!(!answer.contains("\"error\""), "{what}: {answer}");
         answer
     }
@@ -203,14 +216,24 @@ impl Server {
     }
 
     pub fn url(&self, subject: &str) -> String {
-        format!("nats://127.0.0.1:{}/{subject}", self.port)
+        format!("nats://{}:{}/{subject}", self.host, self.port)
     }
 }
 
-/// A running `spsc-bridge`. Its words go where `log` says, or to the test's.
-pub fn bridge(arguments: &[&str], log: Option<&Path>) -> Process {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_spsc-bridge"));
-    command.args(arguments).stdin(Stdio::null());
+/// The bridge, as Cargo has built it beside this.
+pub fn program() -> String {
+    let here = std::env::current_exe().expect("this program");
+    let built = here.ancestors().nth(2).expect("target/PROFILE").join("spsc-bridge");
+    built.display().to_string()
+}
+
+/// A running `spsc-bridge`, behind a command that starts it. Its words go where `log` says, or to the
+/// test's.
+pub fn bridge(before: &[&str], arguments: &[&str], log: Option<&Path>) -> Process {
+    let program = program();
+    let words = [before, &[program.as_str()], arguments].concat();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).stdin(Stdio::null());
     if let Some(log) = log {
         let log = File::options().create(true).append(true).open(log).expect("a log");
         command.stderr(log);
@@ -219,20 +242,17 @@ pub fn bridge(arguments: &[&str], log: Option<&Path>) -> Process {
 }
 
 pub fn send(ring: &Name, to: &str, more: &[&str], log: Option<&Path>) -> Process {
-    bridge(&[&["send", "--ring", &ring.0, "--to", to], more].concat(), log)
+    bridge(&[], &[&["send", "--ring", &ring.0, "--to", to], more].concat(), log)
 }
 
 pub fn receive(ring: &Name, from: &str, more: &[&str], log: Option<&Path>) -> Process {
-    bridge(&[&["receive", "--ring", &ring.0, "--from", from], more].concat(), log)
+    bridge(&[], &[&["receive", "--ring", &ring.0, "--from", from], more].concat(), log)
 }
 
 /// What a bridge says when it fails.
 pub fn refusal(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_spsc-bridge"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the bridge");
+    let output =
+        Command::new(program()).args(arguments).stdin(Stdio::null()).output().expect("the bridge");
     assert!(!output.status.success(), "it was to refuse: {output:?}");
     String::from_utf8(output.stderr).expect("text")
 }
@@ -249,6 +269,14 @@ pub fn fill(bytes: &mut [u8], offset: u64) {
     for (i, byte) in bytes.iter_mut().enumerate() {
         let at = offset + i as u64;
         *byte = word(at / 8)[(at % 8) as usize];
+    }
+}
+
+/// A number from the environment.
+pub fn variable<T: FromStr>(name: &str, default: T) -> T {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}: {text:?}")),
+        Err(_) => default,
     }
 }
 
