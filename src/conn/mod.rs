@@ -131,7 +131,11 @@ pub(crate) unsafe fn arm(
     need_space: u64,
 ) -> Result<Readiness> {
     // SAFETY: the caller's promise.
-    unsafe { arm::arm(asked(receiver, need_data), asked(sender, need_space), || line.door.drain()) }
+    unsafe {
+        arm::arm(asked(receiver, need_data), asked(sender, need_space), || {
+            line.door.drain_for_loop()
+        })
+    }
 }
 
 /// # Safety

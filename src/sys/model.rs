@@ -101,7 +101,7 @@ pub(crate) mod bell {
     pub(crate) fn ring(socket: i32) {
         let line = line(peer(socket));
         line.inbox.lock().expect("loom").bytes += 1;
-        line.changed.notify_one();
+        line.changed.notify_all();
     }
 
     pub(crate) fn has_hung_up(_socket: i32) -> bool {
@@ -126,7 +126,7 @@ pub(crate) mod bell {
         pub(crate) fn raise(&self) {
             let line = line(self.0);
             line.inbox.lock().expect("loom").kicked = true;
-            line.changed.notify_one();
+            line.changed.notify_all();
         }
 
         pub(crate) fn take(&self) {
@@ -134,7 +134,16 @@ pub(crate) mod bell {
         }
     }
 
-    /// Also what `epoll` does for a side that is armed.
+    /// What `epoll` does for a side that is armed: waits for a byte.
+    pub(crate) fn poll(socket: i32) {
+        let line = line(socket);
+        let mut inbox = line.inbox.lock().expect("loom");
+        SLEEPS.set(SLEEPS.get() + 1);
+        while inbox.bytes == 0 {
+            inbox = line.changed.wait(inbox).expect("loom");
+        }
+    }
+
     pub(crate) fn sleep(socket: i32, _kick: &Kick, _deadline: u64) {
         let line = line(socket);
         let mut inbox = line.inbox.lock().expect("loom");

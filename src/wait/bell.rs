@@ -2,11 +2,12 @@
 //! waits for a descriptor, be it in an event loop or in a call here. Its use of memory ordering is
 //! argued in the [module above](super), under *doorbell*.
 
-use super::park;
+use super::{FOREVER, park};
 use crate::layout::ParkWord;
 use crate::status::{Result, Status};
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::sys::bell::{self as line, Kick};
+use crate::sys::futex;
 use std::sync::{Arc, OnceLock};
 
 /// In place of the number of doorbells: more came than a peer has cause to send.
@@ -29,6 +30,8 @@ pub(crate) struct Door {
     rung: AtomicU64,
     /// Not 0 while a thread sleeps at the door. Another one sleeps on its futex.
     taken: AtomicU32,
+    /// Not 0 once an event loop waits here. From then on nobody else reads what is rung.
+    looped: AtomicU32,
 }
 
 impl Door {
@@ -41,12 +44,34 @@ impl Door {
             expected: AtomicU64::default(),
             rung: AtomicU64::default(),
             taken: AtomicU32::default(),
+            looped: AtomicU32::default(),
         }
+    }
+
+    /// An event loop is about to be armed: waits in calls sleep on their futexes from now on. One that
+    /// sleeps here is sent away first.
+    fn begin_loop(&self) {
+        if self.looped.load(Ordering::Relaxed) == 0 {
+            self.looped.store(1, Ordering::Relaxed);
+            // Pairs with the fence in `enter`: of the two stores, one is seen by the load after the other.
+            fence(Ordering::SeqCst);
+            // Acquire: who was there has read what it read.
+            while self.taken.load(Ordering::Acquire) != 0 {
+                self.kick.raise();
+                futex::wait(&self.taken, 1, FOREVER);
+            }
+        }
+    }
+
+    /// What an event loop does before it is armed.
+    pub(crate) fn drain_for_loop(&self) -> Result<()> {
+        self.begin_loop();
+        self.drain()
     }
 
     /// Reads the doorbells that have come, and notes the end of the connection. More than there is cause
     /// for is `Corrupt`, now and ever after: so a peer that floods the socket keeps nobody busy.
-    pub(crate) fn drain(&self) -> Result<()> {
+    fn drain(&self) -> Result<()> {
         let mut all = false;
         while self.rung.load(Ordering::Relaxed) <= self.expected.load(Ordering::Relaxed) {
             if all {
@@ -129,12 +154,15 @@ impl Bell {
         Some(door.socket)
     }
 
-    /// A place to sleep at the door, if nobody is there. Otherwise the side sleeps on its futex.
+    /// A place to sleep at the door, if nobody is there and no event loop uses it. Otherwise the side sleeps on its futex.
     pub(crate) fn enter(&self) -> Option<Place<'_>> {
         let door = self.own()?;
-        // Acquire: the last sleeper has read what is read of the socket.
+        // Acquire: the last sleeper has read what it read.
         let free = door.taken.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        free.then(|| Place { door })
+        let place = free.then(|| Place { door })?;
+        // Pairs with the fence in `begin_loop`.
+        fence(Ordering::SeqCst);
+        (door.looped.load(Ordering::Relaxed) == 0).then_some(place)
     }
 
     /// Ends the sleep of this process's own side, whatever for: after a fence.
@@ -177,5 +205,10 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.door.taken.store(0, Ordering::Release);
+        // As in `enter`: an event loop may wait for this.
+        fence(Ordering::SeqCst);
+        if self.door.looped.load(Ordering::Relaxed) != 0 {
+            futex::wake(&self.door.taken);
+        }
     }
 }

@@ -373,8 +373,8 @@ typedef int32_t spsc_role_state;
  * A connection between two processes: two sealed rings without names, one for each direction, and
  * the Unix socket over which they were handed, which tells of both.
  *
- * Thread: as its rings. At any time one thread sends and one thread receives; spsc_conn_arm is for
- * a thread that does both, or whose partner is in no call on the connection.
+ * Thread: as its rings. At any time one thread sends and one thread receives. One of them may wait in
+ * an event loop, by spsc_conn_arm, and the other in calls.
  */
 typedef struct spsc_conn spsc_conn;
 
