@@ -198,16 +198,29 @@ impl Shared {
                 return Poll::Ready(Ok(done));
             }
             lock(&self.tasks.waiting)[own] = Some(cx.waker().clone());
-            if self.arm(own)? {
-                continue;
-            }
-            // Whoever of the two tasks comes last registers the waker that wakes both.
-            let mut whoever = Context::from_waker(&self.waker);
-            match self.fd.poll_read_ready(&mut whoever)? {
-                Poll::Ready(mut guard) => guard.clear_ready(),
-                Poll::Pending => return Poll::Pending,
+            let watched = self.watch()?;
+            if !self.arm(own)? && watched {
+                return Poll::Pending;
             }
         }
+    }
+
+    /// Has the runtime wake both tasks once the descriptor becomes readable. Says whether it will: not
+    /// if the descriptor is so already.
+    ///
+    /// This comes before arming, so that nobody is armed whom the runtime would not wake. In the other
+    /// order, one task could clear what the runtime noted for another that is armed and not registered
+    /// yet, find what it wants, and leave the other asleep.
+    fn watch(&self) -> io::Result<bool> {
+        let mut whoever = Context::from_waker(&self.waker);
+        // What the runtime noted before is read by arming. Mostly nothing new comes meanwhile.
+        for _ in 0..2 {
+            match self.fd.poll_read_ready(&mut whoever)? {
+                Poll::Ready(mut guard) => guard.clear_ready(),
+                Poll::Pending => return Ok(true),
+            }
+        }
+        Ok(false)
     }
 
     fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

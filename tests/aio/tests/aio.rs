@@ -108,6 +108,38 @@ fn a_question_and_its_answer_take_turns() {
     });
 }
 
+/// Both tasks of the client wait at the same time, and then one is done: what it saw of the descriptor
+/// is the other's business, too.
+#[test]
+fn a_task_that_has_done_does_not_keep_what_was_rung_for_the_other() {
+    in_each_runtime(|| async {
+        const BURST: usize = 6000; // more than the ring holds
+        const ROUNDS: usize = 5000;
+        let (mut server, client) = pair(1).await;
+        let (mut reads, mut writes) = client.into_split();
+        let answering = tokio::spawn(async move {
+            let mut rng = Rng::new(7);
+            let mut buffer = [0; BURST];
+            for _ in 0..ROUNDS {
+                // Space and the answer come close to each other, in either order.
+                let first = rng.size(BURST);
+                server.read_exact(&mut buffer[..first]).await.unwrap();
+                server.write_all(&[1]).await.unwrap();
+                server.read_exact(&mut buffer[first..]).await.unwrap();
+            }
+        });
+        for _ in 0..ROUNDS {
+            let writing = tokio::spawn(async move {
+                writes.write_all(&[0; BURST]).await.unwrap();
+                writes
+            });
+            reads.read_exact(&mut [0]).await.unwrap();
+            writes = writing.await.unwrap();
+        }
+        answering.await.unwrap();
+    });
+}
+
 #[test]
 fn one_direction_ends_alone_and_the_other_lives_on() {
     in_each_runtime(|| async {
