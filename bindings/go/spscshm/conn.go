@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -53,15 +54,15 @@ func (Addr) Network() string { return "spsc" }
 
 func (a Addr) String() string { return string(a) }
 
-// Dial connects to the listener at a path, and waits until it accepts.
+// Dial connects to the listener at a path, and waits until it accepts. While more clients wait than the
+// listener's backlog, a call that waits for a place in it holds a thread.
 func Dial(path string, options ...Option) (*Conn, error) {
 	return DialContext(context.Background(), path, options...)
 }
 
 // DialContext is Dial until the context is done: then it returns ctx.Err().
 func DialContext(ctx context.Context, path string, options ...Option) (*Conn, error) {
-	var dialer net.Dialer
-	socket, err := dialer.DialContext(ctx, "unix", path)
+	socket, err := connect(ctx, path)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -70,6 +71,58 @@ func DialContext(ctx context.Context, path string, options ...Option) (*Conn, er
 	}
 	defer socket.Close()
 	return adopt(ctx, opDial, path, socket.(*net.UnixConn), false, chooseForClient(options))
+}
+
+func connect(ctx context.Context, path string) (net.Conn, error) {
+	if strings.HasPrefix(path, "@") {
+		path = "./" + path // a file, too: not what Go and the kernel call an abstract name
+	}
+	var dialer net.Dialer
+	socket, err := dialer.DialContext(ctx, "unix", path)
+	if !errors.Is(err, syscall.EAGAIN) {
+		return socket, err
+	}
+	// The listener's queue is full, and the kernel lets only a call that blocks wait for a place in it.
+	// Nothing ends that call: when the context is done it is left behind.
+	type connected struct {
+		socket net.Conn
+		err    error
+	}
+	done := make(chan connected)
+	go func() {
+		socket, err := connectBlocking(path)
+		select {
+		case done <- connected{socket, err}:
+		case <-ctx.Done():
+			if err == nil {
+				socket.Close()
+			}
+		}
+	}()
+	select {
+	case c := <-done:
+		return c.socket, c.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func connectBlocking(path string) (net.Conn, error) {
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(fd), path)
+	defer file.Close()
+	for {
+		switch err := syscall.Connect(fd, &syscall.SockaddrUnix{Name: path}); err {
+		case nil:
+			return net.FileConn(file)
+		case syscall.EINTR:
+		default:
+			return nil, err
+		}
+	}
 }
 
 // dialError is the same as for spsc_dial.

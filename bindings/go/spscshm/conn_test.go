@@ -387,6 +387,62 @@ func TestListener(t *testing.T) {
 	}
 }
 
+// More clients than the listener's queue holds come at once: they wait for their turns.
+func TestDialWaitsForAPlaceInTheQueue(t *testing.T) {
+	const clients = 8
+	l := listen(t, WithBacklog(1))
+	path := l.Addr().String()
+	dialled := make(chan error)
+	for i := 0; i < clients; i++ {
+		go func() {
+			c, err := Dial(path)
+			if err == nil {
+				err = c.Close()
+			}
+			dialled <- err
+		}()
+	}
+	time.Sleep(10 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := DialContext(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	for i := 0; i < clients; i++ {
+		if err := <-dialled; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What Go takes for an abstract name is a file to all other languages.
+func TestDialTakesEveryPathForAFile(t *testing.T) {
+	before, err := os.Getwd()
+	ok(t, err)
+	ok(t, os.Chdir(t.TempDir()))
+	defer os.Chdir(before)
+	l, err := Listen("@socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go l.Accept()
+	c, err := Dial("@socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
+
 func TestAdopt(t *testing.T) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Waiting is the library's; for the rings of a connection it is the runtime's (poller.go). What ends a wait of this process from outside is spsc_interrupt, which
-// the other process does not notice: Close, and a context that is done. An interrupt that no wait
-// has answered would end a later one, so a wait with a context takes back what came too late for
-// it. After Close there is no later one.
+// Waiting is the library's; for the rings of a connection it is the runtime's (poller.go). What ends a
+// wait of this process from outside is spsc_interrupt, which the other process does not notice: Close,
+// and a context that is done. An interrupt that no wait has answered would end a later one, so a wait
+// with a context takes back what came too late for it. After Close there is no later one.
 
 // Forever is a timeout without limit.
 const Forever time.Duration = math.MaxInt64
