@@ -184,6 +184,18 @@ func TestConnWaitsEndInTime(t *testing.T) {
 	}
 }
 
+// A timer would keep the memory of a connection that is long gone.
+func TestConnCloseForgetsDeadlines(t *testing.T) {
+	_, client := connPair(t)
+	ok(t, client.SetDeadline(time.Now().Add(time.Hour)))
+	ok(t, client.Close())
+	for _, s := range []side{producing, consuming} {
+		if client.poller.waiter(s).deadline.timer != nil {
+			t.Error("a timer runs")
+		}
+	}
+}
+
 func TestConnCloseEndsItsOwnWaitsAndThePeers(t *testing.T) {
 	for range [20]int{} {
 		server, client := connPair(t)

@@ -223,7 +223,13 @@ func (e *end) spin(w *waiter, need int) bool {
 	return false
 }
 
-func (p *poller) close() { p.file.Close() }
+// close also forgets the deadlines, whose timers would keep the connection's memory until then.
+func (p *poller) close() {
+	for i := range p.waiters {
+		p.waiters[i].deadline.set(time.Time{}, nil)
+	}
+	p.file.Close()
+}
 
 // deadline is a point in time that may be moved.
 type deadline struct {
