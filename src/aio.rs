@@ -37,9 +37,11 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
+use std::thread;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::sync::oneshot;
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
@@ -279,6 +281,8 @@ pub struct Connection {
 
 impl Connection {
     /// Connects to the listener at `path`, and waits until it accepts. Dropping the future gives up.
+    /// While more clients wait than the listener's backlog, one that waits for a place in it holds a
+    /// thread, also after it has given up.
     ///
     /// # Errors
     /// As [`Connection::dial`](crate::Connection::dial).
@@ -291,7 +295,7 @@ impl Connection {
     /// # Errors
     /// As there.
     pub async fn dial_with(path: impl AsRef<Path>, options: &ConnOptions) -> io::Result<Self> {
-        let socket = tokio::net::UnixStream::connect(path).await?.into_std()?;
+        let socket = connect(path.as_ref()).await?;
         // What the listener says is waited for by a thread, which the end of the socket ends.
         let hung_up = HangUp(Some(socket.try_clone()?));
         let options = options.clone();
@@ -307,6 +311,27 @@ impl Connection {
     pub fn into_split(self) -> (ReadHalf, WriteHalf) {
         (ReadHalf { shared: Arc::clone(&self.shared) }, WriteHalf { shared: self.shared })
     }
+}
+
+async fn connect(path: &Path) -> io::Result<UnixStream> {
+    match tokio::net::UnixStream::connect(path).await {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        done => return done?.into_std(),
+    }
+    // The listener's queue is full, and the kernel lets only a call that blocks wait for a place in it.
+    // Nothing ends that call. So it is not for a thread of the runtime, whose end would wait for it.
+    let (done, connected) = oneshot::channel();
+    let path = path.to_owned();
+    let blocking = move || {
+        loop {
+            match UnixStream::connect(&path) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break drop(done.send(result)),
+            }
+        }
+    };
+    thread::Builder::new().name("spsc-dial".into()).spawn(blocking)?;
+    connected.await.map_err(io::Error::other)?
 }
 
 /// Ends a socket unless it is told not to.

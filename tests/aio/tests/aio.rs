@@ -228,6 +228,28 @@ fn a_dial_that_is_given_up_holds_nothing() {
 }
 
 #[test]
+fn clients_wait_for_a_place_in_the_queue() {
+    in_each_runtime(|| async {
+        let path = path();
+        let options = ConnOptions::new().backlog(1);
+        let mut listener: Listener = options.listen(&path).unwrap().try_into().unwrap();
+        let clients: Vec<_> =
+            (0..8).map(|_| tokio::spawn(Connection::dial(path.clone()))).collect();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(timeout(Duration::from_millis(10), Connection::dial(&path)).await.is_err());
+        let serving = tokio::spawn(async move {
+            loop {
+                drop(listener.accept().await);
+            }
+        });
+        for client in clients {
+            client.await.unwrap().unwrap();
+        }
+        serving.abort();
+    });
+}
+
+#[test]
 fn one_thread_serves_many() {
     in_each_runtime(|| async {
         let path = path();
