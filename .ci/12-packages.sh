@@ -49,7 +49,7 @@ echo "--- the Rust interface"
 # The form of rustdoc's JSON changes with the compiler: this is the one that tools/api reads.
 json_compiler=1.95.0
 need_toolchain $json_compiler
-RUSTC_BOOTSTRAP=1 cargo +$json_compiler rustdoc --quiet -p spsc-shm --lib --target-dir target/api -- \
-    -Zunstable-options --output-format json
+RUSTC_BOOTSTRAP=1 cargo +$json_compiler rustdoc --quiet -p spsc-shm --lib --features tokio \
+    --target-dir target/api -- -Zunstable-options --output-format json
 cargo test --quiet -p api
 cargo run --quiet -p api target/api/doc/spsc_shm.json docs/abi/spsc_shm-rust.txt
