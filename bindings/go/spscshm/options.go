@@ -20,8 +20,9 @@ type options struct {
 // Option is a choice in the making of a ring or of a connection. Each says for which it counts.
 type Option func(*options)
 
-// A client's wish. Through rings that hold twice as much as a large Write, both sides copy at once.
-const wish = 128 << 10
+// A client's wish. Through rings that hold four times as much as a large Write, both sides copy at once,
+// also where they share their processors with others.
+const wish = 256 << 10
 
 func choose(chosen []Option) *options {
 	o := &options{mode: 0o600, spin: C.SPSC_SPIN_ADAPTIVE}
@@ -56,7 +57,7 @@ func WithReplaceStale() Option {
 
 // WithCapacities sets how many bytes the two rings of a connection hold at least: the one from the
 // client to the server, and the one back. The server's choice counts. Where it makes none, which is 0 and
-// the default, a client gets what it asks for, up to 1 MiB: this package's asks for 128 KiB. One that
+// the default, a client gets what it asks for, up to 1 MiB: this package's asks for 256 KiB. One that
 // does not ask gets 64 KiB.
 func WithCapacities(toServer, toClient int) Option {
 	return func(o *options) { o.toServer, o.toClient = toServer, toClient }
