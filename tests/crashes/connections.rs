@@ -331,8 +331,9 @@ pub fn orphans(_: &Options) {
         if pid == 0 {
             nap(Duration::from_secs(3600));
         }
-        child.store(pid as u64, SeqCst);
         echo(&mut connection, b"hello");
+        // Only now: the server stops answering when it sees the number.
+        child.store(pid as u64, SeqCst);
         nap(Duration::from_secs(3600));
     });
     let mut served = listener.accept(None).unwrap();
