@@ -25,13 +25,12 @@
 //! sides are busy there is no system call.
 
 use crate::arm::Readiness;
-use crate::conn::{self, Line};
-use crate::connection::{self, ConnOptions};
-use crate::ring::{Consumer, Producer, Ring};
+use crate::connection::{self, ConnOptions, Doorbell, Step};
+use crate::ring::{Consumer, Producer};
 use crate::status::{Error, Result, Status};
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::pin::Pin;
@@ -49,19 +48,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A descriptor that belongs to what else is here.
-#[derive(Debug)]
-struct Fd(Arc<Line>);
-
-impl AsRawFd for Fd {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
-    }
-}
-
 /// What the runtime watches. Every descriptor here tells all by being readable.
 fn registered<T: AsRawFd>(owner: T) -> io::Result<AsyncFd<T>> {
-    // SAFETY: both kinds of owner keep their one descriptor open as long as they live.
+    // SAFETY: each kind of owner keeps its one descriptor open as long as it lives.
     Ok(unsafe { AsyncFd::register_with_interest(owner, Interest::READABLE)? })
 }
 
@@ -133,9 +122,7 @@ struct Shared {
     /// `None` once this direction was shut down.
     sender: Mutex<Option<Producer>>,
     receiver: Mutex<Consumer>,
-    /// The sender's ring, whose producer may be gone.
-    sending: Arc<Ring>,
-    fd: AsyncFd<Fd>,
+    doorbell: AsyncFd<Doorbell>,
     tasks: Arc<Tasks>,
     /// For the runtime: it keeps one waker for the descriptor, and there are two directions.
     waker: Waker,
@@ -175,13 +162,11 @@ impl Shared {
 
     fn arm_once(&self, waiting: &[Option<Waker>; 2]) -> Result<Readiness> {
         // In this order, and neither is held by anybody who asks for `waiting`.
-        let receiver = lock(&self.receiver);
-        let sender = lock(&self.sender);
-        let need_data = u64::from(waiting[READER].is_some());
-        let need_space = u64::from(waiting[WRITER].is_some() && sender.is_some());
-        let (out, back) = (self.sending.handle(), receiver.ring().handle());
-        // SAFETY: both ends are locked.
-        unsafe { conn::arm(&self.fd.get_ref().0, out, back, need_data, need_space) }
+        let mut receiver = lock(&self.receiver);
+        let mut sender = lock(&self.sender);
+        let data = waiting[READER].is_some().then_some((&mut *receiver, 1));
+        let space = sender.as_mut().filter(|_| waiting[WRITER].is_some()).map(|sender| (sender, 1));
+        self.doorbell.get_ref().arm(data, space)
     }
 
     /// Does `step` once it can be done: until then the task waits. `step` gives `None` if it can't be
@@ -217,7 +202,7 @@ impl Shared {
         let mut whoever = Context::from_waker(&self.waker);
         // What the runtime noted before is read by arming. Mostly nothing new comes meanwhile.
         for _ in 0..2 {
-            match self.fd.poll_read_ready(&mut whoever)? {
+            match self.doorbell.poll_read_ready(&mut whoever)? {
                 Poll::Ready(mut guard) => guard.clear_ready(),
                 Poll::Pending => return Ok(true),
             }
@@ -295,14 +280,16 @@ impl Connection {
     /// # Errors
     /// As there.
     pub async fn dial_with(path: impl AsRef<Path>, options: &ConnOptions) -> io::Result<Self> {
-        let socket = connect(path.as_ref()).await?;
-        // What the listener says is waited for by a thread, which the end of the socket ends.
-        let hung_up = HangUp(Some(socket.try_clone()?));
-        let options = options.clone();
-        let met = tokio::task::spawn_blocking(move || options.adopt_as_client(socket, None));
-        let connection = met.await.map_err(io::Error::other)??;
-        hung_up.never();
-        connection.try_into()
+        let mut handshake = options.begin_as_client(connect(path.as_ref()).await?)?;
+        loop {
+            match handshake.step()? {
+                Step::Done(connection) => return connection.try_into(),
+                Step::Waiting(waiting) => handshake = waiting,
+            }
+            let fd = registered(handshake)?;
+            fd.readable().await?.clear_ready();
+            handshake = fd.into_inner();
+        }
     }
 
     /// Both halves, for a task each. The connection ends with the last of them; the direction to the
@@ -334,35 +321,17 @@ async fn connect(path: &Path) -> io::Result<UnixStream> {
     connected.await.map_err(io::Error::other)?
 }
 
-/// Ends a socket unless it is told not to.
-struct HangUp(Option<UnixStream>);
-
-impl HangUp {
-    fn never(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for HangUp {
-    fn drop(&mut self) {
-        if let Some(socket) = &self.0 {
-            let _ = socket.shutdown(std::net::Shutdown::Both);
-        }
-    }
-}
-
 impl TryFrom<connection::Connection> for Connection {
     type Error = io::Error;
 
     fn try_from(connection: connection::Connection) -> io::Result<Self> {
-        let (sender, receiver, line) = connection.into_parts();
+        let (sender, receiver, doorbell) = connection.into_parts();
         let tasks = Arc::<Tasks>::default();
         Ok(Self {
             shared: Arc::new(Shared {
-                sending: Arc::clone(sender.ring()),
                 sender: Mutex::new(Some(sender)),
                 receiver: Mutex::new(receiver),
-                fd: registered(Fd(line))?,
+                doorbell: registered(doorbell)?,
                 waker: Arc::clone(&tasks).into(),
                 tasks,
             }),
@@ -427,7 +396,7 @@ macro_rules! debug {
     ($($name:ident)*) => {$(
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_tuple(stringify!($name)).field(&self.shared.fd.as_raw_fd()).finish()
+                f.debug_tuple(stringify!($name)).field(&self.shared.doorbell.as_raw_fd()).finish()
             }
         }
     )*};

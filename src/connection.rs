@@ -4,7 +4,7 @@ use crate::arm::Readiness;
 use crate::conn::{self, Conn, Line, Role, Settings};
 use crate::options::{Spin, spin_ns};
 use crate::ring::{Consumer, Producer, Ring, limit};
-use crate::status::Result;
+use crate::status::{Result, Status};
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -147,6 +147,96 @@ impl ConnOptions {
     fn adopt(&self, socket: OwnedFd, role: Role, timeout: Option<Duration>) -> Result<Connection> {
         let ends = conn::meet(socket.as_fd(), role, &self.settings, limit(timeout))?;
         Ok(Conn::new(ends, socket).into())
+    }
+
+    /// As [`adopt_as_server`](Self::adopt_as_server), for an event loop: nothing waits.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin_as_server(&self, socket: impl Into<OwnedFd>) -> Result<Handshake> {
+        self.begin(socket.into(), Role::Server)
+    }
+
+    /// As [`adopt_as_client`](Self::adopt_as_client), for an event loop: nothing waits.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin_as_client(&self, socket: impl Into<OwnedFd>) -> Result<Handshake> {
+        self.begin(socket.into(), Role::Client)
+    }
+
+    fn begin(&self, socket: OwnedFd, role: Role) -> Result<Handshake> {
+        let state = conn::Handshake::begin(socket.as_fd(), role, &self.settings)?;
+        Ok(Handshake { socket, state, settings: self.settings.clone() })
+    }
+}
+
+/// A connection on its way, which an event loop takes further. Dropping it closes the socket.
+///
+/// ```
+/// use spsc_shm::{ConnOptions, Connection, Handshake, Step};
+/// use std::os::unix::net::UnixStream;
+/// let (ours, theirs) = UnixStream::pair()?;
+/// let server = ConnOptions::new().begin_as_server(ours)?;
+/// let client = ConnOptions::new().begin_as_client(theirs)?;
+/// // Whenever the descriptor is readable:
+/// fn go_on(end: Step) -> spsc_shm::Result<Step> {
+///     match end {
+///         Step::Waiting(handshake) => handshake.step(),
+///         done => Ok(done),
+///     }
+/// }
+/// let (mut server, mut client) = (Step::Waiting(server), Step::Waiting(client));
+/// while !matches!((&server, &client), (Step::Done(_), Step::Done(_))) {
+///     server = go_on(server)?;
+///     client = go_on(client)?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Handshake {
+    socket: OwnedFd,
+    state: conn::Handshake,
+    settings: Settings,
+}
+
+/// How far a [`Handshake`] has got.
+#[derive(Debug)]
+pub enum Step {
+    /// There is a connection.
+    Done(Connection),
+    /// The peer has to say more: the next [`step`](Handshake::step) is for when the descriptor is
+    /// readable.
+    Waiting(Handshake),
+}
+
+impl Handshake {
+    /// Goes as far as it can without waiting.
+    ///
+    /// # Errors
+    /// As [`Connection::dial`]. The socket is closed then.
+    pub fn step(mut self) -> Result<Step> {
+        Ok(match self.state.step(self.socket.as_fd(), &self.settings)? {
+            Some(ends) => Step::Done(Conn::new(ends, self.socket).into()),
+            None => Step::Waiting(self),
+        })
+    }
+}
+
+impl AsFd for Handshake {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for Handshake {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake").field("fd", &self.as_raw_fd()).finish_non_exhaustive()
     }
 }
 
@@ -323,22 +413,38 @@ impl Connection {
         (self.sender, self.receiver)
     }
 
-    /// What it consists of.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn into_parts(self) -> (Producer, Consumer, Arc<Line>) {
-        (self.sender, self.receiver, self.line)
+    /// Both, and what waits for both in an event loop. The connection ends when the last of them is
+    /// dropped.
+    ///
+    /// ```
+    /// # use std::os::unix::net::UnixStream;
+    /// # use spsc_shm::{ConnOptions, Readiness};
+    /// # let (ours, theirs) = UnixStream::pair()?;
+    /// # let other = std::thread::spawn(move || ConnOptions::new().adopt_as_client(theirs, None));
+    /// # let connection = ConnOptions::new().adopt_as_server(ours, None)?;
+    /// # let _client = other.join().unwrap()?;
+    /// let (mut sender, mut receiver, doorbell) = connection.into_parts();
+    /// let ready = doorbell.arm(Some((&mut receiver, 1)), None)?;
+    /// assert!(!ready.any()); // the descriptor tells when there is data
+    /// let ready = doorbell.arm(None, Some((&mut sender, 1)))?;
+    /// assert!(ready.writable);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn into_parts(self) -> (Producer, Consumer, Doorbell) {
+        let Self { sender, receiver, line } = self;
+        let doorbell = Doorbell {
+            sending: Arc::clone(sender.ring()),
+            receiving: Arc::clone(receiver.ring()),
+            line,
+        };
+        (sender, receiver, doorbell)
     }
 
     /// Who is on the other end, by what the kernel says.
     #[must_use]
     pub fn peer(&self) -> Peer<'_> {
-        let credentials = self.line.credentials();
-        Peer {
-            pid: credentials.pid,
-            uid: credentials.uid,
-            gid: credentials.gid,
-            pidfd: self.line.pidfd(),
-        }
+        Peer::over(&self.line)
     }
 
     /// Asks for the descriptor to become readable, once, as soon as `need_data` bytes can be peeked
@@ -373,6 +479,66 @@ impl AsRawFd for Connection {
     }
 }
 
+/// What tells of both directions of a connection that was
+/// [taken apart](Connection::into_parts), in an event loop.
+pub struct Doorbell {
+    sending: Arc<Ring>,
+    receiving: Arc<Ring>,
+    line: Arc<Line>,
+}
+
+impl Doorbell {
+    /// As [`Connection::arm`]: asks for so many bytes of data, or of space, if it is given an end to ask
+    /// for. What was asked for an end that is not given is taken back.
+    ///
+    /// # Errors
+    /// As there. [`Status::InvalidArgument`](crate::Status::InvalidArgument) if an end is not this
+    /// connection's, or if nothing is asked of one.
+    pub fn arm(
+        &self,
+        data: Option<(&mut Consumer, usize)>,
+        space: Option<(&mut Producer, usize)>,
+    ) -> Result<Readiness> {
+        let is_own = |given: &Arc<Ring>, own: &Arc<Ring>, need| need > 0 && Arc::ptr_eq(given, own);
+        let need_data = data.map_or(Some(0), |(end, need)| {
+            is_own(end.ring(), &self.receiving, need).then_some(need as u64)
+        });
+        let need_space = space.map_or(Some(0), |(end, need)| {
+            is_own(end.ring(), &self.sending, need).then_some(need as u64)
+        });
+        let (Some(need_data), Some(need_space)) = (need_data, need_space) else {
+            return Err(Status::InvalidArgument.into());
+        };
+        let (sender, receiver) = (self.sending.handle(), self.receiving.handle());
+        // SAFETY: an end of which something is asked is borrowed mutably, and there is one of each.
+        unsafe { conn::arm(&self.line, sender, receiver, need_data, need_space) }
+    }
+
+    /// Who is on the other end, by what the kernel says.
+    #[must_use]
+    pub fn peer(&self) -> Peer<'_> {
+        Peer::over(&self.line)
+    }
+}
+
+impl AsFd for Doorbell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.line.as_fd()
+    }
+}
+
+impl AsRawFd for Doorbell {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl fmt::Debug for Doorbell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Doorbell").field("fd", &self.as_raw_fd()).finish_non_exhaustive()
+    }
+}
+
 /// Who is on the other end of a connection: the process that dialled, listened, or made the pair of
 /// sockets.
 #[derive(Clone, Copy, Debug)]
@@ -387,4 +553,16 @@ pub struct Peer<'a> {
     /// A descriptor of the process, which stays the connection's. `None` where the kernel gives none
     /// (before Linux 6.5).
     pub pidfd: Option<BorrowedFd<'a>>,
+}
+
+impl<'a> Peer<'a> {
+    fn over(line: &'a Line) -> Self {
+        let credentials = line.credentials();
+        Self {
+            pid: credentials.pid,
+            uid: credentials.uid,
+            gid: credentials.gid,
+            pidfd: line.pidfd(),
+        }
+    }
 }

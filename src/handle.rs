@@ -254,9 +254,9 @@ impl Handle {
         S::monitor(self).interrupt::<S>(self.segment.control());
     }
 
-    /// Takes back an interrupt that no wait has answered.
-    pub(crate) fn clear_interrupt<S: End>(&self) {
-        S::monitor(self).clear_interrupt();
+    /// Takes back an interrupt that no wait has answered. False if there was none.
+    pub(crate) fn clear_interrupt<S: End>(&self) -> bool {
+        S::monitor(self).clear_interrupt()
     }
 
     /// How the other side is told that this one has moved on, if it waits for a descriptor.

@@ -48,7 +48,7 @@ mod models;
 
 pub use arm::Readiness;
 #[cfg(not(loom))]
-pub use connection::{ConnOptions, Connection, Listener, Peer};
+pub use connection::{ConnOptions, Connection, Doorbell, Handshake, Listener, Peer, Step};
 #[cfg(not(loom))]
 pub use grant::{ReadGrant, WriteGrant};
 #[cfg(not(loom))]

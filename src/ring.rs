@@ -854,6 +854,20 @@ impl Interrupter {
     /// # Ok::<(), spsc_shm::Error>(())
     /// ```
     pub fn clear(&self) {
+        let _ = self.take();
+    }
+
+    /// As [`clear`](Self::clear). Says whether there was one.
+    ///
+    /// ```
+    /// let consumer = spsc_shm::Ring::anonymous(4096)?.into_consumer();
+    /// consumer.interrupter().interrupt();
+    /// assert!(consumer.interrupter().take());
+    /// assert!(!consumer.interrupter().take());
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
+    #[must_use]
+    pub fn take(&self) -> bool {
         match self.side {
             Role::Producer => self.ring.handle.clear_interrupt::<Tx>(),
             Role::Consumer => self.ring.handle.clear_interrupt::<Rx>(),

@@ -2,8 +2,8 @@
 //!
 //! The server makes both rings, takes its roles, and hands the descriptors over; the client takes its
 //! roles before it says so. So when either has a connection, all four roles are held, and a peer that
-//! dies or closes is seen by them. Nothing here waits but [`dial`] and [`meet`]: the listener takes a
-//! [step](Server::step) whenever there is something to read.
+//! dies or closes is seen by them. Nothing here waits but [`dial`] and [`meet`]: the listener, and who
+//! has a [`Handshake`], takes a step whenever there is something to read.
 
 use super::hello::{HEAVY_BARRIER, Hello, Kind, SIZE};
 use super::{Conn, Settings};
@@ -103,7 +103,7 @@ impl Incoming {
 }
 
 /// The server's part of a handshake, as far as it has got.
-pub(super) struct Server {
+pub(crate) struct Server {
     incoming: Incoming,
     /// This end's rings, once the client has said what it wants.
     rings: Option<(Box<Handle>, Box<Handle>)>,
@@ -171,29 +171,40 @@ fn welcome(
     Ok((sender, receiver))
 }
 
-/// The client's part of a handshake.
-fn greet(socket: BorrowedFd<'_>, settings: &Settings, deadline: u64) -> Result<Ends> {
-    let mut hello = Hello::new(Kind::Hello, features());
-    hello.to_server = settings.to_server;
-    hello.to_client = settings.to_client;
-    socket::send(socket, &hello.to_bytes(), &[])?;
-    let mut incoming = Incoming::new();
-    let heard = until(socket, deadline, || incoming.read_with_fds(socket))?;
-    if heard.kind == Kind::Refused {
-        let why = Status::from_number(heard.status).filter(|_| heard.status < 0);
-        return Err(why.unwrap_or(Status::NotARing).into());
+/// The client's part of a handshake, as far as it has got.
+pub(crate) struct Client {
+    incoming: Incoming,
+}
+
+impl Client {
+    /// Says what this end wants.
+    pub(super) fn greet(socket: BorrowedFd<'_>, settings: &Settings) -> Result<Self> {
+        let mut hello = Hello::new(Kind::Hello, features());
+        hello.to_server = settings.to_server;
+        hello.to_client = settings.to_client;
+        socket::send(socket, &hello.to_bytes(), &[])?;
+        Ok(Self { incoming: Incoming::new() })
     }
-    let welcome = heard.expect(Kind::Welcome)?;
-    let [to_server, to_client] = incoming.take_fds()?;
-    let sender = Handle::connect_fd(to_server.as_raw_fd()).map_err(no_listener)?;
-    let receiver = Handle::connect_fd(to_client.as_raw_fd()).map_err(no_listener)?;
-    if (sender.capacity(), receiver.capacity()) != (welcome.to_server, welcome.to_client) {
-        return Err(Status::NotARing.into());
+
+    /// Goes as far as it can without waiting. `None` if the server has to say more.
+    pub(super) fn step(&mut self, socket: BorrowedFd<'_>) -> Result<Option<Ends>> {
+        let Some(heard) = self.incoming.read_with_fds(socket)? else { return Ok(None) };
+        if heard.kind == Kind::Refused {
+            let why = Status::from_number(heard.status).filter(|_| heard.status < 0);
+            return Err(why.unwrap_or(Status::NotARing).into());
+        }
+        let welcome = heard.expect(Kind::Welcome)?;
+        let [to_server, to_client] = self.incoming.take_fds()?;
+        let sender = Handle::connect_fd(to_server.as_raw_fd()).map_err(no_listener)?;
+        let receiver = Handle::connect_fd(to_client.as_raw_fd()).map_err(no_listener)?;
+        if (sender.capacity(), receiver.capacity()) != (welcome.to_server, welcome.to_client) {
+            return Err(Status::NotARing.into());
+        }
+        take_roles(&sender, &receiver, welcome.features).map_err(no_listener)?;
+        let (peer, kick) = (socket::credentials(socket)?, Kick::new(socket.as_raw_fd())?);
+        socket::send(socket, &Hello::new(Kind::Ready, 0).to_bytes(), &[])?;
+        Ok(Some(Ends { sender, receiver, peer, kick }))
     }
-    take_roles(&sender, &receiver, welcome.features).map_err(no_listener)?;
-    let (peer, kick) = (socket::credentials(socket)?, Kick::new(socket.as_raw_fd())?);
-    socket::send(socket, &Hello::new(Kind::Ready, 0).to_bytes(), &[])?;
-    Ok(Ends { sender, receiver, peer, kick })
 }
 
 /// A listener hands over new rings only: what is wrong with one is wrong with the listener.
@@ -206,18 +217,53 @@ fn no_listener(error: Error) -> Error {
     }
 }
 
-/// Waits until `step` has its result, or until `deadline`.
-fn until<T>(
-    socket: BorrowedFd<'_>,
-    deadline: u64,
-    mut step: impl FnMut() -> Result<Option<T>>,
-) -> Result<T> {
-    loop {
-        if let Some(done) = step()? {
-            return Ok(done);
+/// Either part of a handshake, which its owner takes further whenever there is something to read.
+pub(crate) enum Handshake {
+    Server(Server),
+    Client(Client),
+}
+
+impl Handshake {
+    /// Begins on a connected socket, which the caller may make a connection of afterwards.
+    pub(crate) fn begin(socket: BorrowedFd<'_>, role: Role, settings: &Settings) -> Result<Self> {
+        settings.check()?;
+        socket::prepare(socket)?;
+        Self::begin_prepared(socket, role, settings)
+    }
+
+    fn begin_prepared(socket: BorrowedFd<'_>, role: Role, settings: &Settings) -> Result<Self> {
+        Ok(match role {
+            Role::Server => Self::Server(Server::new()),
+            Role::Client => Self::Client(Client::greet(socket, settings)?),
+        })
+    }
+
+    /// Goes as far as it can without waiting. `None` if the peer has to say more.
+    pub(crate) fn step(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        settings: &Settings,
+    ) -> Result<Option<Ends>> {
+        match self {
+            Self::Server(server) => server.step(socket, settings),
+            Self::Client(client) => client.step(socket),
         }
-        if !socket::wait_readable(&[socket], deadline)? {
-            return Err(Status::Timeout.into());
+    }
+
+    /// Goes on until it is over, or until `deadline`.
+    fn finish(
+        mut self,
+        socket: BorrowedFd<'_>,
+        settings: &Settings,
+        deadline: u64,
+    ) -> Result<Ends> {
+        loop {
+            if let Some(ends) = self.step(socket, settings)? {
+                return Ok(ends);
+            }
+            if !socket::wait_readable(&[socket], deadline)? {
+                return Err(Status::Timeout.into());
+            }
         }
     }
 }
@@ -227,7 +273,8 @@ pub(crate) fn dial(path: &[u8], settings: &Settings, timeout_ns: u64) -> Result<
     settings.check()?;
     let deadline = clock::now().saturating_add(timeout_ns);
     let socket = socket::connect(&Address::new(path)?, deadline)?;
-    let ends = greet(socket.as_fd(), settings, deadline)?;
+    let handshake = Handshake::begin_prepared(socket.as_fd(), Role::Client, settings)?;
+    let ends = handshake.finish(socket.as_fd(), settings, deadline)?;
     Ok(Conn::new(ends, socket))
 }
 
@@ -240,21 +287,13 @@ pub(crate) enum Role {
     Client,
 }
 
-/// The handshake on a connected socket, which the caller may make a connection of afterwards.
+/// The whole handshake on a connected socket, which the caller may make a connection of afterwards.
 pub(crate) fn meet(
     socket: BorrowedFd<'_>,
     role: Role,
     settings: &Settings,
     timeout_ns: u64,
 ) -> Result<Ends> {
-    settings.check()?;
-    socket::prepare(socket)?;
     let deadline = clock::now().saturating_add(timeout_ns);
-    match role {
-        Role::Client => greet(socket, settings, deadline),
-        Role::Server => {
-            let mut server = Server::new();
-            until(socket, deadline, || server.step(socket, settings))
-        }
-    }
+    Handshake::begin(socket, role, settings)?.finish(socket, settings, deadline)
 }

@@ -8,7 +8,7 @@ mod hello;
 mod listener;
 mod path;
 
-pub(crate) use handshake::{Ends, Role, dial, meet};
+pub(crate) use handshake::{Ends, Handshake, Role, dial, meet};
 pub(crate) use listener::Listener;
 
 use crate::arm::{self, Asked, Readiness};

@@ -127,7 +127,11 @@ pub unsafe extern "C" fn spsc_clear_interrupt(ring: *mut spsc_ring, sides: u32) 
     guard(|| {
         // SAFETY: a caller passes NULL or an open handle.
         let handle = unsafe { handle(ring)? };
-        on_sides(sides, || handle.clear_interrupt::<Tx>(), || handle.clear_interrupt::<Rx>())
+        on_sides(
+            sides,
+            || _ = handle.clear_interrupt::<Tx>(),
+            || _ = handle.clear_interrupt::<Rx>(),
+        )
     })
 }
 

@@ -130,13 +130,8 @@ impl Monitor {
         self.bell.rouse_own(S::park(control));
     }
 
-    /// Takes back an interrupt that no wait has answered.
-    pub(crate) fn clear_interrupt(&self) {
-        self.interrupted.store(0, Ordering::Relaxed);
-    }
-
-    /// Answers an interrupt, unless it was taken back.
-    fn answer(&self) -> bool {
+    /// Takes back an interrupt that no wait has answered, or answers it. False if there was none.
+    pub(crate) fn clear_interrupt(&self) -> bool {
         self.interrupted.swap(0, Ordering::Relaxed) != 0
     }
 
@@ -321,7 +316,7 @@ impl Waiter {
     fn answer<S: Side>(&mut self, wait: &Wait<'_, S>, called: Option<u32>) -> bool {
         match called {
             Some(calls) => self.seen_interrupts = calls,
-            None if !wait.monitor.answer() => return false,
+            None if !wait.monitor.clear_interrupt() => return false,
             None => {}
         }
         wait.monitor.interruptions.add();
