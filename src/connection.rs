@@ -83,7 +83,7 @@ impl ConnOptions {
     /// Listens at `path`, as [`Listener::bind`].
     ///
     /// # Errors
-    /// As [`Listener::bind`], and [`Status::InvalidArgument`](crate::Status::InvalidArgument) for a
+    /// As [`Listener::bind`], and [`Status::InvalidArgument`] for a
     /// mode or a backlog out of range.
     pub fn listen(&self, path: impl AsRef<Path>) -> Result<Listener> {
         let path = path.as_ref().as_os_str().as_bytes();
@@ -122,7 +122,7 @@ impl ConnOptions {
     /// ```
     ///
     /// # Errors
-    /// [`Status::InvalidArgument`](crate::Status::InvalidArgument) if it is no connected Unix socket
+    /// [`Status::InvalidArgument`] if it is no connected Unix socket
     /// of a kind that keeps the order of bytes; else as [`Connection::dial`].
     pub fn adopt_as_server(
         &self,
@@ -274,11 +274,11 @@ impl Listener {
     /// path whose listener is gone is taken over. A file `path.lock` beside it tells one from the other.
     ///
     /// # Errors
-    /// [`Status::AlreadyExists`](crate::Status::AlreadyExists) if somebody listens there, or if it is no
-    /// socket; [`Status::InvalidName`](crate::Status::InvalidName) if it is longer than 103 bytes;
-    /// [`Status::NotFound`](crate::Status::NotFound) if there is no such directory;
-    /// [`Status::Permission`](crate::Status::Permission),
-    /// [`Status::NoMemory`](crate::Status::NoMemory), [`Status::System`](crate::Status::System).
+    /// [`Status::AlreadyExists`] if somebody listens there, or if it is no
+    /// socket; [`Status::InvalidName`] if it is longer than 103 bytes;
+    /// [`Status::NotFound`] if there is no such directory;
+    /// [`Status::Permission`],
+    /// [`Status::NoMemory`], [`Status::System`].
     pub fn bind(path: impl AsRef<Path>) -> Result<Self> {
         ConnOptions::new().listen(path)
     }
@@ -287,11 +287,11 @@ impl Listener {
     /// accept at once.
     ///
     /// # Errors
-    /// [`Status::Timeout`](crate::Status::Timeout),
-    /// [`Status::Interrupted`](crate::Status::Interrupted),
-    /// [`Status::NoMemory`](crate::Status::NoMemory) (also if this process has no descriptors left),
-    /// [`Status::Misuse`](crate::Status::Misuse) in a forked child,
-    /// [`Status::System`](crate::Status::System). What is wrong with a client is not reported.
+    /// [`Status::Timeout`],
+    /// [`Status::Interrupted`],
+    /// [`Status::NoMemory`] (also if this process has no descriptors left),
+    /// [`Status::Misuse`] in a forked child,
+    /// [`Status::System`]. What is wrong with a client is not reported.
     pub fn accept(&self, timeout: Option<Duration>) -> Result<Connection> {
         Ok(self.inner.accept(limit(timeout))?.into())
     }
@@ -377,16 +377,16 @@ impl Connection {
     /// ```
     ///
     /// # Errors
-    /// [`Status::NotFound`](crate::Status::NotFound) if nobody listens there,
-    /// [`Status::Permission`](crate::Status::Permission),
-    /// [`Status::Timeout`](crate::Status::Timeout), [`Status::Closed`](crate::Status::Closed) if the
+    /// [`Status::NotFound`] if nobody listens there,
+    /// [`Status::Permission`],
+    /// [`Status::Timeout`], [`Status::Closed`] if the
     /// listener goes or has no patience,
-    /// [`Status::NotARing`](crate::Status::NotARing) if what listens there is something else,
-    /// [`Status::Version`](crate::Status::Version),
-    /// [`Status::TooLarge`](crate::Status::TooLarge) if it grants no ring of the size asked for,
-    /// [`Status::InvalidName`](crate::Status::InvalidName),
-    /// [`Status::NoMemory`](crate::Status::NoMemory) of either side,
-    /// [`Status::System`](crate::Status::System).
+    /// [`Status::NotARing`] if what listens there is something else,
+    /// [`Status::Version`],
+    /// [`Status::TooLarge`] if it grants no ring of the size asked for,
+    /// [`Status::InvalidName`],
+    /// [`Status::NoMemory`] of either side,
+    /// [`Status::System`].
     pub fn dial(path: impl AsRef<Path>, timeout: Option<Duration>) -> Result<Self> {
         ConnOptions::new().dial(path, timeout)
     }
@@ -457,9 +457,9 @@ impl Connection {
     /// Don't read from it: arming again does so. Arm again after a wait on either end.
     ///
     /// # Errors
-    /// [`Status::TooLarge`](crate::Status::TooLarge),
-    /// [`Status::Corrupt`](crate::Status::Corrupt) if the peer rings without cause,
-    /// [`Status::System`](crate::Status::System).
+    /// [`Status::TooLarge`],
+    /// [`Status::Corrupt`] if the peer rings without cause,
+    /// [`Status::System`].
     pub fn arm(&mut self, need_data: usize, need_space: usize) -> Result<Readiness> {
         let (sender, receiver) = (self.sender.ring().handle(), self.receiver.ring().handle());
         // SAFETY: both ends are borrowed mutably, and there is one of each.
@@ -492,7 +492,7 @@ impl Doorbell {
     /// for. What was asked for an end that is not given is taken back.
     ///
     /// # Errors
-    /// As there. [`Status::InvalidArgument`](crate::Status::InvalidArgument) if an end is not this
+    /// As there. [`Status::InvalidArgument`] if an end is not this
     /// connection's, or if nothing is asked of one.
     pub fn arm(
         &self,
