@@ -316,8 +316,8 @@ def test_a_ring_by_descriptor() -> None:
 
 def test_a_forked_child_leaves_the_parent_s_roles_alone() -> None:
     with Ring.anonymous(4096) as ring:
-        ring.consumer().wait_for_data(0)
         ring.producer().send(b"parent's")
+        ring.consumer().wait_for_data()
         pid = os.fork()
         if pid == 0:
             os._exit(0)
@@ -505,14 +505,13 @@ def test_bytes_come_out_as_they_went_in(pieces: list[bytes]) -> None:
 
         def write() -> None:
             with ring.producer() as producer:
-                producer.wait_for_space(0)
+                producer.wait_for_space()
                 for piece in pieces:
                     view = memoryview(piece)
                     while view:
                         view = view[producer.write(view) :]
 
         thread = daemon(write)
-        ring.consumer().wait_for_data(0)
         read = b""
         while part := ring.consumer().read():
             read += part

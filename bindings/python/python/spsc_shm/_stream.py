@@ -1,10 +1,11 @@
 """The built-in `open`, for rings."""
 
+import contextlib
 import io
 from typing import IO, Any
 
 from . import _native
-from ._errors import AlreadyExists
+from ._errors import AlreadyExists, Timeout
 
 _CAPACITY = 1 << 20
 
@@ -38,8 +39,9 @@ class RingWriter(io.RawIOBase):
         super().__init__()
         self._ring = ring
         self._producer = ring.producer()
-        # Even if nothing is written, the reader is to learn of the end.
-        self._producer.wait_for_space(0)
+        # Takes the role: even if nothing is written, the reader is to learn of the end.
+        with contextlib.suppress(Timeout):
+            self._producer.wait_for_space(1, 0)
 
     def writable(self) -> bool:
         return True
