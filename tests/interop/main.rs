@@ -53,6 +53,20 @@ const LANGUAGES: &[Language] = &[
             done"#,
     },
     Language {
+        name: "Python",
+        messages: true,
+        build: r#"
+            python3 -m venv --clear "$OUT/venv"
+            # The library is built where the others' is not: with other features.
+            CARGO_TARGET_DIR=$PWD/bindings/python/target \
+                "$OUT/venv/bin/pip" install --quiet --disable-pip-version-check ./bindings/python
+            for role in producer consumer sender receiver; do
+                printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$OUT/venv/bin/python" \
+                    "$PWD/tests/interop/python/$role.py" >"$OUT/$role"
+                chmod +x "$OUT/$role"
+            done"#,
+    },
+    Language {
         name: "Rust",
         messages: true,
         build: r#"

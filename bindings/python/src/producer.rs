@@ -7,6 +7,7 @@ use crate::wait::{timeout, until};
 use pyo3::exceptions::{PyTimeoutError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use spsc_shm::Result;
 use std::ffi::c_int;
 use std::io::Write;
@@ -171,7 +172,7 @@ impl Producer {
     }
 
     #[pyo3(signature = (*_reason))]
-    fn __exit__(&self, py: Python<'_>, _reason: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
+    fn __exit__(&self, py: Python<'_>, _reason: &Bound<'_, PyTuple>) -> PyResult<()> {
         self.close(py)
     }
 }
@@ -210,7 +211,8 @@ impl Producer {
 }
 
 fn message<'py>(item: &Bound<'py, PyAny>) -> PyResult<(u32, Source<'py>)> {
-    if let Ok((data, tag)) = item.extract::<(Bound<'py, PyAny>, u32)>() {
+    if let Ok(pair) = item.cast::<PyTuple>() {
+        let (data, tag) = pair.extract::<(Bound<'py, PyAny>, u32)>()?;
         return Ok((tag, Source::of(&data)?));
     }
     Source::of(item).map(|source| (0, source)).map_err(|_| {

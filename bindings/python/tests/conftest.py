@@ -1,5 +1,6 @@
 """What the tests share: names, and a watchdog, as every wait in a test is for ever."""
 
+import contextlib
 import faulthandler
 import itertools
 import os
@@ -7,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 import spsc_shm
 
 _numbers = itertools.count()
@@ -26,10 +26,8 @@ def name() -> Iterator[str]:
     """A ring's name that is free, and is free again afterwards."""
     name = f"/py-test-{os.getpid()}-{next(_numbers)}"
     yield name
-    try:
+    with contextlib.suppress(FileNotFoundError):
         spsc_shm.unlink(name)
-    except FileNotFoundError:
-        pass
 
 
 @pytest.fixture

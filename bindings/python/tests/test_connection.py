@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 import spsc_shm
 from spsc_shm import aio
+
+# It takes whatever has a fileno, and is typed for less.
+wait_readable: Any = multiprocessing.connection.wait
 
 
 def test_a_question_and_an_answer(path: str) -> None:
@@ -60,10 +62,9 @@ def test_arming(path: str) -> None:
         thread.join()
         assert here.arm(1, 1) == (False, True)
         assert here.arm(1) == (False, False)
-        poll = multiprocessing.connection.wait
-        assert poll([here], 0) == []
+        assert wait_readable([here], 0) == []
         there[0].sender.write(b"x")
-        assert poll([here], None) == [here]
+        assert wait_readable([here], None) == [here]
         assert here.arm(1) == (True, False)
         assert here.receiver.read() == b"x"
         there[0].close()
@@ -208,10 +209,10 @@ def test_multiprocessing(method: str) -> None:
     theirs.close()
     for thing in (1, "two", {"three": [3.0]}, os.urandom(1 << 20)):
         ours.send(thing)
-        assert multiprocessing.connection.wait([ours]) == [ours]
+        assert wait_readable([ours]) == [ours]
         assert ours.poll() and ours.poll(None)
         assert ours.recv() == ("echo", thing)
-        assert multiprocessing.connection.wait([ours], 0) == []
+        assert wait_readable([ours], 0) == []
         assert not ours.poll() and not ours.poll(0.001)
     ours.close()
     process.join()
@@ -230,7 +231,7 @@ def bytes_worker(connection: spsc_shm.PipeConnection) -> None:
 def test_multiprocessing_bytes_and_a_death() -> None:
     ours, theirs = spsc_shm.Pipe()
     with pytest.raises(RuntimeError):
-        multiprocessing.reduction.ForkingPickler.dumps(ours)  # type: ignore[attr-defined]
+        multiprocessing.reduction.ForkingPickler.dumps(ours)
     process = multiprocessing.get_context("fork").Process(target=bytes_worker, args=(theirs,))
     process.start()
     theirs.close()

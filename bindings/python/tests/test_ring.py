@@ -1,6 +1,7 @@
 """Rings, claims, messages, and the life of their buffers."""
 
 import array
+import contextlib
 import errno
 import gc
 import os
@@ -15,10 +16,9 @@ from collections.abc import Callable
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import spsc_shm
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-
-import spsc_shm
 from spsc_shm import Ring
 
 
@@ -177,7 +177,7 @@ def test_messages() -> None:
         with pytest.raises(ValueError):
             bytes(message)
         with pytest.raises(TypeError):
-            producer.send("text")  # type: ignore[arg-type]
+            producer.send("text")
         with pytest.raises(OverflowError):
             producer.send(b"", 2**32)
 
@@ -281,9 +281,7 @@ sys.stdin.readline()
 
 
 def peer(name: str) -> subprocess.Popen[str]:
-    child = subprocess.Popen(
-        [sys.executable, "-c", PEER, name], stdin=-1, stdout=-1, text=True
-    )
+    child = subprocess.Popen([sys.executable, "-c", PEER, name], stdin=-1, stdout=-1, text=True)
     assert child.stdout is not None and child.stdout.readline() == "ready\n"
     return child
 
@@ -432,10 +430,8 @@ def test_many_calls_at_constant_memory() -> None:
                     buf[:] = data
                 with consumer.peek(64):
                     pass
-                try:
+                with contextlib.suppress(TimeoutError):
                     consumer.peek(1, 0)
-                except TimeoutError:
-                    pass
 
         go(10000)
         references = [sys.getrefcount(it) for it in (ring, producer, consumer, data)]

@@ -98,9 +98,7 @@ def dial(
     """
     deadline = Deadline(timeout)
     sock = connect_blocking(path, deadline)
-    handshake = _native.Handshake(
-        sock.detach(), server=False, to_server=to_server, to_client=to_client
-    )
+    handshake = _native.Handshake(sock.detach(), server=False, to_server=to_server, to_client=to_client)
     return finish(handshake, deadline)
 
 

@@ -1,5 +1,6 @@
 """Connections for `multiprocessing`: `Pipe`, with two rings in the place of a socket."""
 
+import contextlib
 import os
 import pickle
 import select
@@ -107,10 +108,8 @@ class PipeConnection:
         if readable:
             os.eventfd_write(self._ready_fd, 1)
         else:
-            try:
+            with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(self._ready_fd)
-            except BlockingIOError:
-                pass
         return self._epoll.fileno()
 
     @property

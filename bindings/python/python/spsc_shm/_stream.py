@@ -105,9 +105,7 @@ def open(
     if buffering == 0:
         return raw  # type: ignore[return-value]
     size = buffering if buffering > 1 else 1 << 16
-    buffered = (
-        io.BufferedReader(raw, size) if isinstance(raw, RingReader) else io.BufferedWriter(raw, size)
-    )
+    buffered = io.BufferedReader(raw, size) if isinstance(raw, RingReader) else io.BufferedWriter(raw, size)
     if binary:
         return buffered
     return io.TextIOWrapper(buffered, encoding, errors, newline, line_buffering=buffering == 1)

@@ -41,7 +41,8 @@ class _Transport(asyncio.Transport):
         super().__init__({"peer": connection.peer, "connection": connection})
         self._loop = loop
         self._connection = connection
-        self._protocol = protocol
+        # Any: which of its methods there are is the protocol's kind.
+        self._protocol: Any = protocol
         self._buffer = bytearray()
         self._low, self._high = 1 << 14, 1 << 16
         self._paused_writing = False
@@ -91,12 +92,11 @@ class _Transport(asyncio.Transport):
             data = self._connection.receiver.read(_READ, 0)
         except Timeout:
             return False
-        protocol: Any = self._protocol
         if data:
-            protocol.data_received(data)
+            self._protocol.data_received(data)
             return True
         self._ended = True
-        if not protocol.eof_received():
+        if not self._protocol.eof_received():
             self.close()
         return False
 
@@ -114,7 +114,7 @@ class _Transport(asyncio.Transport):
     def _wrote(self) -> None:
         if self._paused_writing and len(self._buffer) <= self._low:
             self._paused_writing = False
-            self._protocol.resume_writing()  # type: ignore[attr-defined]
+            self._protocol.resume_writing()
         if not self._buffer:
             if self._closing:
                 self._lose(None)
@@ -152,7 +152,7 @@ class _Transport(asyncio.Transport):
         self._schedule()
         if not self._paused_writing and len(self._buffer) > self._high:
             self._paused_writing = True
-            self._protocol.pause_writing()  # type: ignore[attr-defined]
+            self._protocol.pause_writing()
 
     def write_eof(self) -> None:
         if not self._eof and not self._closing:
@@ -200,14 +200,20 @@ class _Transport(asyncio.Transport):
         self._protocol = protocol
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        return self._protocol
+        protocol: asyncio.BaseProtocol = self._protocol
+        return protocol
 
 
 async def _readable(fd: int) -> None:
     """Waits for a descriptor. Cancelling the task ends the wait."""
     loop = asyncio.get_running_loop()
     ready = loop.create_future()
-    loop.add_reader(fd, lambda: ready.done() or ready.set_result(None))
+
+    def tell() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(fd, tell)
     try:
         await ready
     finally:
@@ -226,9 +232,7 @@ async def _connect(path: StrPath) -> socket.socket:
         sock.close()
         raise connect_error(error) from None
     # The listener's queue is full, and the kernel lets only a call that blocks wait for a place in it.
-    waiting = asyncio.get_running_loop().run_in_executor(
-        None, connect_blocking, path, Deadline(None)
-    )
+    waiting = asyncio.get_running_loop().run_in_executor(None, connect_blocking, path, Deadline(None))
     waiting.add_done_callback(lambda done: None)
     return await asyncio.shield(waiting)
 
@@ -238,9 +242,7 @@ async def open_connection(
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connects to the listener at `path`: `asyncio.open_unix_connection`, over rings."""
     sock = await _connect(path)
-    handshake = _native.Handshake(
-        sock.detach(), server=False, to_server=to_server, to_client=to_client
-    )
+    handshake = _native.Handshake(sock.detach(), server=False, to_server=to_server, to_client=to_client)
     try:
         while (connection := handshake.step()) is None:
             await _readable(handshake.fileno())
@@ -280,7 +282,8 @@ class Server:
         if not self._listener.closed:
             self._loop.remove_reader(self._fd)
             self._listener.close()
-            self._closed.done() or self._closed.set_result(None)
+            if not self._closed.done():
+                self._closed.set_result(None)
 
     async def wait_closed(self) -> None:
         """Waits until `close` was called."""
@@ -310,9 +313,7 @@ class Server:
         await self.wait_closed()
 
 
-async def start_server(
-    callback: Callback, path: StrPath, *, limit: int = _LIMIT, **options: Any
-) -> Server:
+async def start_server(callback: Callback, path: StrPath, *, limit: int = _LIMIT, **options: Any) -> Server:
     """Listens at `path`, and calls `callback` with a reader and a writer for each client:
     `asyncio.start_unix_server`, over rings. The options are those of `spsc_shm.listen`.
     """

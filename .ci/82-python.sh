@@ -1,0 +1,41 @@
+# The Python package: format and lints of both halves, types, tests from the built wheel in an empty
+# environment, the README's programs, and each benchmark briefly.
+source .ci/need.sh
+
+# Python 3.11 or later, with venv, as Debian has it.
+need_package python3 python3
+python3 -c 'import sys; assert sys.version_info >= (3, 11), sys.version'
+python3 -c 'import venv, ensurepip' 2>/dev/null || install_package python3-venv
+
+cd bindings/python
+cargo fmt --check
+cargo clippy --quiet --locked -- -D warnings
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+python3 -m venv "$work/tools"
+pip() { "$1/bin/pip" --quiet --disable-pip-version-check "${@:2}"; }
+pip "$work/tools" install 'maturin>=1.7,<2' 'ruff==0.17.*' mypy
+"$work/tools/bin/maturin" build --quiet --locked --release --out "$work/wheels"
+
+# What a user has: the wheel, and nothing of this tree.
+python3 -m venv "$work/user"
+pip "$work/user" install "$work"/wheels/*.whl pytest hypothesis numpy mypy
+(cd "$work" && user/bin/python -c 'import spsc_shm; print(spsc_shm.__file__)' | grep -F "$work")
+
+"$work/tools/bin/ruff" format --check . ../../tests/interop/python
+"$work/tools/bin/ruff" check . ../../tests/interop/python
+"$work/user/bin/mypy"
+cp -r tests "$work/tests"
+"$work/user/bin/pytest" -q -p no:cacheprovider "$work/tests"
+"$work/user/bin/python" bench/bench.py --turns 1
+
+# What the README says, word for word, in a copy of the tree: pip builds there.
+code() { sed -n "/^The $1, /,/^\`\`\`\$/p" README.md | sed '1,/^```python/d; $d'; }
+for program in producer consumer; do code $program >"$work/$program.py"; done
+cd "$work"
+python3 -m venv venv
+pip venv install wheels/*.whl
+venv/bin/python producer.py & venv/bin/python consumer.py >said
+wait
+[[ $(wc -l <said) == 1000 && $(tail -1 said) == "greeting 999" ]]
