@@ -2,10 +2,7 @@
 # environment, the README's programs, and each benchmark briefly.
 source .ci/need.sh
 
-# Python 3.11 or later, with venv, as Debian has it.
-need_package python3 python3
-python3 -c 'import sys; assert sys.version_info >= (3, 11), sys.version'
-python3 -c 'import venv, ensurepip' 2>/dev/null || install_package python3-venv
+need_python
 
 cd bindings/python
 cargo fmt --check
@@ -20,7 +17,7 @@ pip "$work/tools" install 'maturin>=1.7,<2' 'ruff==0.17.*' mypy
 
 # What a user has: the wheel, and nothing of this tree.
 python3 -m venv "$work/user"
-pip "$work/user" install "$work"/wheels/*.whl pytest hypothesis numpy mypy
+pip "$work/user" install "$work"/wheels/*.whl pytest hypothesis numpy pyzmq mypy
 (cd "$work" && user/bin/python -c 'import spsc_shm; print(spsc_shm.__file__)' | grep -F "$work")
 
 "$work/tools/bin/ruff" format --check . ../../tests/interop/python

@@ -2,4 +2,5 @@
 source .ci/need.sh
 need_package g++ g++
 need_go
+need_python
 cargo test --test interop --test readme -- --ignored

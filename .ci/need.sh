@@ -55,3 +55,10 @@ need_go() {
     export PATH="$directory/bin:$PATH"
     go version
 }
+
+# need_python: Python from 3.11 on, as Debian 12 has it, which can make environments.
+need_python() {
+    need_package python3 python3
+    python3 -c 'import venv, ensurepip' 2>/dev/null || install_package python3-venv
+    python3 -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 11), sys.version'
+}

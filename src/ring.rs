@@ -705,8 +705,31 @@ impl Consumer {
     /// As [`receive`](Self::receive).
     #[inline]
     pub fn receive_some(&mut self, timeout: Option<Duration>) -> Result<MessageBatch<'_>> {
+        self.receive_up_to(usize::MAX, timeout)
+    }
+
+    /// As [`receive_some`](Self::receive_some), but no more than `max` messages, and at least one.
+    ///
+    /// ```
+    /// # let (mut producer, mut consumer) = spsc_shm::Ring::anonymous(4096)?.split();
+    /// # producer.send_some(&[(1, b"one"), (2, b"two"), (3, b"three")], None)?;
+    /// let messages = consumer.receive_up_to(2, None)?;
+    /// assert_eq!(messages.len(), 2);
+    /// messages.done(); // these two
+    /// assert_eq!(consumer.receive(None)?.tag(), 3);
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    #[inline]
+    pub fn receive_up_to(
+        &mut self,
+        max: usize,
+        timeout: Option<Duration>,
+    ) -> Result<MessageBatch<'_>> {
         let (endpoint, receiver) = self.ends();
-        MessageBatch::receive(endpoint, receiver, limit(timeout))
+        MessageBatch::receive(endpoint, receiver, max.max(1), limit(timeout))
     }
 
     /// Gives up the message for which the last [`receive`](Self::receive) failed with

@@ -66,6 +66,25 @@ const GO: Tongue = Tongue {
     },
 };
 
+const PYTHON: Tongue = Tongue {
+    mark: "python",
+    build: |text, program| {
+        let file = written(program, "py", text);
+        let environment = program.with_file_name("venv");
+        let python = environment.join("bin/python");
+        if !python.exists() {
+            output_of(Command::new("python3").args(["-m", "venv"]).arg(&environment));
+        }
+        let package = source("bindings/python");
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).arg(&package);
+        output_of(pip.env("CARGO_TARGET_DIR", package.join("target")));
+        let script = format!("#!/bin/sh\nexec '{}' '{}'\n", python.display(), file.display());
+        std::fs::write(program, script).expect("target/tmp can be written");
+        run(Command::new("chmod").arg("+x").arg(program));
+    },
+};
+
 fn written(program: &Path, extension: &str, text: &str) -> PathBuf {
     let file = program.with_extension(extension);
     std::fs::write(&file, text).expect("target/tmp can be written");
@@ -116,13 +135,13 @@ fn the_programs_of_the_readme_compile_and_speak_with_each_other() {
     all_speak_with_all("readme", &[C, CPP, RUST]);
 }
 
-/// It needs Go: `cargo test --test readme -- --ignored`
+/// It needs Go and Python: `cargo test --test readme -- --ignored`
 #[test]
-#[ignore = "needs Go"]
-fn those_in_go_too() {
+#[ignore = "needs Go and Python"]
+fn those_in_go_and_python_too() {
     // The Go package links the release build.
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--release", "--lib", "-p", "spsc-shm", "--target-dir"]);
     output_of(cargo.arg(source("target")).current_dir(source("")));
-    all_speak_with_all("readme-go", &[C, CPP, RUST, GO]);
+    all_speak_with_all("readme-all", &[C, CPP, RUST, GO, PYTHON]);
 }

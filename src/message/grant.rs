@@ -305,13 +305,14 @@ impl<'a> MessageBatch<'a> {
     pub(crate) fn receive(
         endpoint: &'a mut Endpoint<Rx>,
         receiver: &'a mut Receiver,
+        max: usize,
         timeout_ns: u64,
     ) -> Result<Self> {
         let mut first = None;
         let note = |_, given| {
             first.get_or_insert(given);
         };
-        let count = receiver.receive_some(endpoint, usize::MAX, note, timeout_ns)?;
+        let count = receiver.receive_some(endpoint, max, note, timeout_ns)?;
         let first: Given = first.ok_or(crate::Status::Corrupt)?;
         let rest = Frames::after(&first, endpoint, count);
         Ok(Self { endpoint, receiver, first, rest, count })

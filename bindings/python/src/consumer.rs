@@ -121,12 +121,8 @@ impl Consumer {
         limit: usize,
     ) -> PyResult<Bound<'py, PyList>> {
         let (all, mut call) = self.call(py, timeout, |consumer, wait| {
-            let batch = consumer.receive_some(wait)?;
-            Ok(batch
-                .iter()
-                .take(limit.max(1))
-                .map(|payload| Given::of(&payload))
-                .collect::<Vec<_>>())
+            let batch = consumer.receive_up_to(limit, wait)?;
+            Ok(batch.iter().map(|payload| Given::of(&payload)).collect::<Vec<_>>())
         })?;
         let loan = call.lend(all.len());
         drop(call);
