@@ -80,6 +80,44 @@ def run(body: Any) -> None:
     asyncio.run(within())
 
 
+class Late:
+    """A connection whose peer sends in the moment in which the transport arms."""
+
+    def __init__(self, connection: spsc_shm.Connection, send: Any) -> None:
+        self.connection = connection
+        self.send = send
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+    def arm(self, data: int, space: int) -> tuple[bool, bool]:
+        send, self.send = self.send, None
+        if send:
+            send()
+        return self.connection.arm(data, space)
+
+
+def test_data_that_comes_while_the_transport_arms(path: str) -> None:
+    async def body() -> None:
+        with spsc_shm.listen(path) as listener:
+            dialling = asyncio.create_task(aio.open_connection(path))
+            accepted: Any = None
+            while accepted is None or not dialling.done():
+                with contextlib.suppress(TimeoutError):
+                    accepted = listener.accept(0)
+                await asyncio.sleep(0)
+            _, writer = await dialling
+            late: Any = Late(accepted, lambda: writer.write(b"x"))
+            loop = asyncio.get_running_loop()
+            reader = asyncio.StreamReader()
+            transport = aio._Transport(loop, late, asyncio.StreamReaderProtocol(reader))
+            assert await reader.read(1) == b"x"
+            transport.abort()
+            writer.close()
+
+    run(body())
+
+
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(1 << 20):
         writer.write(data)
@@ -210,7 +248,11 @@ def test_multiprocessing(method: str) -> None:
     for thing in (1, "two", {"three": [3.0]}, os.urandom(1 << 20)):
         ours.send(thing)
         assert wait_readable([ours]) == [ours]
-        assert ours.poll() and ours.poll(None)
+        assert ours.recv() == ("echo", thing)
+        # What has come already, and was waited for in a call, is seen, too.
+        ours.send(thing)
+        assert ours.poll(None) and ours.poll()
+        assert wait_readable([ours]) == [ours]
         assert ours.recv() == ("echo", thing)
         assert wait_readable([ours], 0) == []
         assert not ours.poll() and not ours.poll(0.001)
