@@ -12,12 +12,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/tools"
 pip() { "$1/bin/pip" --quiet --disable-pip-version-check "${@:2}"; }
-pip "$work/tools" install 'maturin>=1.7,<2' 'ruff==0.17.*' mypy
+pip "$work/tools" install 'maturin>=1.7,<2' 'ruff==0.17.*'
 "$work/tools/bin/maturin" build --quiet --locked --release --out "$work/wheels"
 
 # What a user has: the wheel, and nothing of this tree.
 python3 -m venv "$work/user"
-pip "$work/user" install "$work"/wheels/*.whl pytest hypothesis numpy pyzmq mypy
+pip "$work/user" install "$work"/wheels/*.whl pytest hypothesis numpy pyzmq 'mypy==2.4.*'
 (cd "$work" && user/bin/python -c 'import spsc_shm; print(spsc_shm.__file__)' | grep -F "$work")
 
 "$work/tools/bin/ruff" format --check . ../../tests/interop/python
