@@ -99,15 +99,17 @@ pub fn is_main_thread() -> bool {
 /// While this lives, a signal interrupts the waits of these ends. For the main thread.
 pub struct Watch<'a> {
     waits: Box<Waits<'a>>,
+    /// The wait that goes on afterwards, if a handler that it runs is what waits here.
+    outer: *mut Waits<'static>,
 }
 
 impl<'a> Watch<'a> {
     pub fn new(all: &'a [end::Waiting<'a>]) -> Self {
         let waits = Box::new(Waits { all });
         CAME.store(false, SeqCst);
-        WAITING.store((&raw const *waits).cast_mut().cast(), SeqCst);
+        let outer = WAITING.swap((&raw const *waits).cast_mut().cast(), SeqCst);
         listen();
-        Self { waits }
+        Self { waits, outer }
     }
 
     /// Whether a signal has come since the last call, or since the beginning.
@@ -124,7 +126,7 @@ impl<'a> Watch<'a> {
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        WAITING.store(std::ptr::null_mut(), SeqCst);
+        WAITING.store(self.outer, SeqCst);
         while LOOKING.load(SeqCst) != 0 {
             std::hint::spin_loop();
         }
