@@ -23,7 +23,7 @@ pip "$work/user" install "$work"/wheels/*.whl pytest hypothesis numpy pyzmq 'myp
 "$work/tools/bin/ruff" format --check . ../../tests/interop/python
 "$work/tools/bin/ruff" check . ../../tests/interop/python
 "$work/user/bin/mypy"
-cp -r tests "$work/tests"
+cp -r tests examples "$work"
 "$work/user/bin/pytest" -q -p no:cacheprovider "$work/tests"
 "$work/user/bin/python" bench/bench.py --turns 1
 
