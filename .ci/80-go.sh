@@ -39,6 +39,9 @@ Cflags: -I$prefix/include
 Libs: -L$prefix/lib -lspsc_shm
 END
 export PKG_CONFIG_PATH="$prefix/lib" LD_LIBRARY_PATH="$prefix/lib"
+# Go's cache knows nothing of what pkg-config said, and would link what an earlier run said. It knows
+# of these flags.
+export CGO_CFLAGS="-O2 -g -I$prefix/include"
 go test -c -tags spscshm_pkgconfig -o "$prefix/test" ./spscshm
 readelf -d "$prefix/test" | grep -F 'Shared library: [libspsc_shm.so.0]'
 "$prefix/test" -test.run Example
