@@ -1,12 +1,13 @@
 """Round trips and streams between two processes, beside what Python has for it.
 
-    python bench/bench.py [--seconds 1] [--plot FILE.svg]
+    python bench/bench.py [--turns 30] [--plot FILE.svg]
 
 Every transport runs in one pair of processes, in turns, so that all of them meet the same machine. What is
 shown is the median of the turns, and the ratio to the ring's.
 """
 
 import argparse
+import math
 import multiprocessing
 import os
 import socket
@@ -203,7 +204,20 @@ TASKS: dict[str, tuple[Callable[[Any, int, int], None], int]] = {
 }
 
 
-def both(transports: dict[str, Any], which: int, turns: int, tell: Any) -> dict[Any, list[float]]:
+class Teller:
+    """Tells the other process when a turn begins and ends."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.end = end
+
+    def send(self) -> None:
+        self.end.sendall(b"!")
+
+    def receive(self) -> None:
+        assert self.end.recv(1)
+
+
+def both(transports: dict[str, Any], which: int, turns: int, tell: Teller) -> dict[Any, list[float]]:
     """One of the two processes."""
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[which % os.cpu_count()]})  # type: ignore[operator]
     for it in transports.values():
@@ -213,11 +227,11 @@ def both(transports: dict[str, Any], which: int, turns: int, tell: Any) -> dict[
         for task, (work, rounds) in TASKS.items():
             for name, it in transports.items():
                 count = rounds if name == "ring" else max(rounds // 8, BATCH)
-                tell.receive() if which else tell.send(b"go")
+                tell.receive() if which else tell.send()
                 start = time.perf_counter()
                 work(it, which, count)
                 # The sender waits for the receiver's last.
-                tell.receive() if which == 0 else tell.send(b"done")
+                tell.receive() if which == 0 else tell.send()
                 took = (time.perf_counter() - start) / count
                 times.setdefault((task, name), []).append(took)
     return times
@@ -225,8 +239,6 @@ def both(transports: dict[str, Any], which: int, turns: int, tell: Any) -> dict[
 
 def plot(rows: dict[str, dict[str, float]], file: str) -> None:
     """Bars on a logarithmic scale, as SVG."""
-    import math
-
     names = list(next(iter(rows.values())))
     colours = ["#2a6fbb", "#c8553d", "#e09f3e", "#588157", "#7b5ea7"]
     parts = []
@@ -266,24 +278,10 @@ def main() -> None:
     }
     if zmq is not None:
         transports["pyzmq"] = ZeroMq()
-    tell = UnixSocket()
-    tell.size = 2
-
-    class Teller:
-        """Says when a turn begins and ends."""
-
-        def __init__(self, end: socket.socket) -> None:
-            self.end = end
-
-        def send(self, data: bytes) -> None:
-            self.end.sendall(data[:2])
-
-        def receive(self) -> None:
-            assert self.end.recv(2, socket.MSG_WAITALL)
-
-    child = context.Process(target=both, args=(transports, 1, options.turns, Teller(tell.ends[1])))
+    ours, theirs = socket.socketpair()
+    child = context.Process(target=both, args=(transports, 1, options.turns, Teller(theirs)))
     child.start()
-    times = both(transports, 0, options.turns, Teller(tell.ends[0]))
+    times = both(transports, 0, options.turns, Teller(ours))
     child.join()
     rows: dict[str, dict[str, float]] = {}
     for (task, name), took in times.items():

@@ -1,6 +1,7 @@
 //! Connections, as far as nothing waits: that is Python's part, in its own event loops.
 
 use crate::consumer::Consumer;
+use crate::end::{NOW, close_both, lock};
 use crate::error::{closed, raised};
 use crate::producer::Producer;
 use crate::ring::spin;
@@ -8,12 +9,7 @@ use pyo3::prelude::*;
 use spsc_shm::{ConnOptions, Doorbell, Status, Step};
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use std::sync::Mutex;
 
 /// A connection between two processes: a ring for each direction, and a descriptor that tells of both.
 #[pyclass(frozen, subclass, module = "spsc_shm")]
@@ -71,10 +67,7 @@ impl Connection {
     /// Ends both directions. Raises `BufferError` while a view of bytes in a ring is alive.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let (sender, receiver) = (self.sender.get(), self.receiver.get());
-        sender.end.check_views()?;
-        receiver.end.check_views()?;
-        sender.end.close(py)?;
-        receiver.end.close(py)?;
+        close_both(py, &sender.end, &receiver.end)?;
         *lock(&self.doorbell) = None;
         Ok(())
     }
@@ -180,7 +173,7 @@ impl Listener {
     /// The next client's connection, or `None` if there is none yet.
     fn accept(&self, py: Python<'_>) -> PyResult<Option<Connection>> {
         let inner = lock(&self.inner);
-        match inner.as_ref().ok_or_else(closed)?.accept(Some(Duration::ZERO)) {
+        match inner.as_ref().ok_or_else(closed)?.accept(NOW) {
             Ok(connection) => Connection::over(py, connection).map(Some),
             Err(error) if error.status() == Status::Timeout => Ok(None),
             Err(error) => Err(raised(py, error)),

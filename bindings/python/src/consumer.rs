@@ -4,12 +4,12 @@
 use crate::buffer::{Bytes, Lent};
 use crate::end::{Call, End, NOW};
 use crate::error::raised;
-use crate::wait::{timeout, until};
+use crate::wait::call;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyEOFError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyTuple};
 use spsc_shm::{Payload, Result, Status};
 use std::ffi::c_int;
 use std::io::Read;
@@ -47,14 +47,9 @@ impl Consumer {
         &self,
         py: Python<'_>,
         seconds: Option<f64>,
-        mut step: impl FnMut(&mut spsc_shm::Consumer, Option<Duration>) -> Result<T> + Send,
+        step: impl FnMut(&mut spsc_shm::Consumer, Option<Duration>) -> Result<T> + Send,
     ) -> PyResult<(T, Call<'_, spsc_shm::Consumer>)> {
-        let timeout = timeout(seconds)?;
-        let mut call = self.end.take(py)?;
-        let consumer = call.side();
-        let waiting = || Ok(vec![self.end.waiting()?]);
-        let done = until(py, timeout, true, waiting, |limit| step(consumer, limit))?;
-        Ok((done, call))
+        call(py, &self.end, seconds, |_| true, step)
     }
 
     fn peeked(
@@ -114,27 +109,20 @@ impl Consumer {
     /// Waits for the next message, and gives a list of all that are there, but of no more than `limit`.
     /// They are valid until the next call on this end.
     #[pyo3(signature = (timeout=None, limit=1024))]
-    fn receive_many<'py>(
+    fn receive_many(
         &self,
-        py: Python<'py>,
+        py: Python<'_>,
         timeout: Option<f64>,
         limit: usize,
-    ) -> PyResult<Bound<'py, PyList>> {
+    ) -> PyResult<Vec<Message>> {
         let (all, mut call) = self.call(py, timeout, |consumer, wait| {
             let batch = consumer.receive_up_to(limit, wait)?;
             Ok(batch.iter().map(|payload| Given::of(&payload)).collect::<Vec<_>>())
         })?;
         let loan = call.lend(all.len());
-        drop(call);
-        let end = &self.end;
-        PyList::new(
-            py,
-            all.into_iter()
-                .map(|Given { lent, tag }| {
-                    Py::new(py, Message { end: Arc::clone(end), lent, loan, tag })
-                })
-                .collect::<PyResult<Vec<_>>>()?,
-        )
+        let messages = all.into_iter();
+        let message = |Given { lent, tag }| Message { end: Arc::clone(&self.end), lent, loan, tag };
+        Ok(messages.map(message).collect())
     }
 
     /// Gives up the message for which the last `receive` raised `TooLarge` or `NoMemory`.
@@ -256,6 +244,31 @@ macro_rules! read_only {
         impl $name {
             $($methods)*
 
+            fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
+                slf.get().end.loan(slf.get().loan)?;
+                Ok(slf)
+            }
+
+            fn __exit__(
+                &self,
+                py: Python<'_>,
+                kind: &Bound<'_, PyAny>,
+                _value: &Bound<'_, PyAny>,
+                _traceback: &Bound<'_, PyAny>,
+            ) -> PyResult<()> {
+                let Ok(mut call) = self.end.loan(self.loan) else {
+                    // It was released already.
+                    return Ok(());
+                };
+                if kind.is_none() {
+                    drop(call);
+                    return self.end_block(py);
+                }
+                // As for a claim.
+                let _ = call.settle(py);
+                Ok(())
+            }
+
             fn __len__(&self) -> usize {
                 self.lent.len
             }
@@ -329,34 +342,13 @@ read_only!(Peek {
         let released = call.side().peek(self.lent.len, NOW).and_then(|grant| grant.release(n));
         released.map_err(|error| raised(py, error))
     }
-
-    fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
-        slf.get().end.loan(slf.get().loan)?;
-        Ok(slf)
-    }
-
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        kind: &Bound<'_, PyAny>,
-        _value: &Bound<'_, PyAny>,
-        _traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        match self.end.loan(self.loan) {
-            // It was released already.
-            Err(_) => Ok(()),
-            Ok(call) if kind.is_none() => {
-                drop(call);
-                self.release(py, None)
-            }
-            Ok(mut call) => {
-                // As for a claim.
-                let _ = call.settle(py);
-                Ok(())
-            }
-        }
-    }
 });
+
+impl Peek {
+    fn end_block(&self, py: Python<'_>) -> PyResult<()> {
+        self.release(py, None)
+    }
+}
 
 /// A message that was received: a read-only buffer with a `tag`, valid until the next call on its
 /// consumer.
@@ -380,23 +372,13 @@ read_only!(Message {
         }
     }
 
-    fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
-        slf.get().end.loan(slf.get().loan)?;
-        Ok(slf)
-    }
-
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        kind: &Bound<'_, PyAny>,
-        _value: &Bound<'_, PyAny>,
-        _traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        let released = self.release(py);
-        if kind.is_none() { released } else { Ok(()) }
-    }
-
     fn __repr__(&self) -> String {
         format!("<spsc_shm.Message of {} bytes, tag {}>", self.lent.len, self.tag)
     }
 });
+
+impl Message {
+    fn end_block(&self, py: Python<'_>) -> PyResult<()> {
+        self.release(py)
+    }
+}

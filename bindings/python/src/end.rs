@@ -75,7 +75,8 @@ pub struct State<S> {
     messages: usize,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// The value behind a mutex. What a panic left there is as good as before.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -172,6 +173,18 @@ impl<S: Side> End<S> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Closes two ends that belong together: both, or neither while a view of either is alive.
+pub fn close_both(
+    py: Python<'_>,
+    producer: &End<Producer>,
+    consumer: &End<Consumer>,
+) -> PyResult<()> {
+    producer.check_views()?;
+    consumer.check_views()?;
+    producer.close(py)?;
+    consumer.close(py)
 }
 
 fn ended() -> PyErr {

@@ -3,9 +3,9 @@
 // Imports run one way: each module uses only those above it.
 mod error;
 mod buffer;
+mod end;
 mod signal;
 mod wait;
-mod end;
 mod producer;
 mod consumer;
 mod ring;

@@ -3,7 +3,7 @@
 use crate::buffer::{Lent, Source};
 use crate::end::{End, NOW};
 use crate::error::raised;
-use crate::wait::{timeout, until};
+use crate::wait::call;
 use pyo3::exceptions::{PyTimeoutError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -183,14 +183,12 @@ impl Producer {
         py: Python<'_>,
         seconds: Option<f64>,
         largest: usize,
-        mut step: impl FnMut(&mut spsc_shm::Producer, Option<Duration>) -> Result<T> + Send,
+        step: impl FnMut(&mut spsc_shm::Producer, Option<Duration>) -> Result<T> + Send,
     ) -> PyResult<T> {
-        let timeout = timeout(seconds)?;
-        let mut call = self.end.take(py)?;
-        let producer = call.side();
         // A larger message goes in fragments, and one that is given up half-way is lost.
-        let brief = largest <= producer.ring().capacity() / 2;
-        until(py, timeout, brief, || Ok(vec![self.end.waiting()?]), |limit| step(producer, limit))
+        let brief = |producer: &spsc_shm::Producer| largest <= producer.ring().capacity() / 2;
+        let (done, _) = call(py, &self.end, seconds, brief, step)?;
+        Ok(done)
     }
 
     fn claimed(
@@ -198,13 +196,9 @@ impl Producer {
         py: Python<'_>,
         seconds: Option<f64>,
         tag: Option<u32>,
-        mut step: impl FnMut(&mut spsc_shm::Producer, Option<Duration>) -> Result<Lent> + Send,
+        step: impl FnMut(&mut spsc_shm::Producer, Option<Duration>) -> Result<Lent> + Send,
     ) -> PyResult<Claim> {
-        let timeout = timeout(seconds)?;
-        let mut call = self.end.take(py)?;
-        let producer = call.side();
-        let waiting = || Ok(vec![self.end.waiting()?]);
-        let lent = until(py, timeout, true, waiting, |limit| step(producer, limit))?;
+        let (lent, mut call) = call(py, &self.end, seconds, |_| true, step)?;
         let (loan, committed) = (call.lend(0), AtomicUsize::new(lent.len));
         Ok(Claim { end: Arc::clone(&self.end), lent, loan, tag, committed })
     }

@@ -1,7 +1,7 @@
 //! A ring, and its name.
 
 use crate::consumer::Consumer;
-use crate::end::NOW;
+use crate::end::{NOW, close_both, lock};
 use crate::error::{closed, raised};
 use crate::producer::Producer;
 use crate::wait::timeout;
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use spsc_shm::{Options, Spin, Status};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A single-producer single-consumer ring in shared memory.
@@ -49,7 +49,7 @@ impl Ring {
     }
 
     fn ring(&self) -> PyResult<Arc<spsc_shm::Ring>> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)
+        lock(&self.ring).clone().ok_or_else(closed)
     }
 }
 
@@ -178,11 +178,8 @@ impl Ring {
     /// Closes both ends. Raises `BufferError` while a view of bytes in the ring is alive.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let (producer, consumer) = (self.producer.get(), self.consumer.get());
-        producer.end.check_views()?;
-        consumer.end.check_views()?;
-        producer.end.close(py)?;
-        consumer.end.close(py)?;
-        *self.ring.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        close_both(py, &producer.end, &consumer.end)?;
+        *lock(&self.ring) = None;
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! Signals end the waits of the main thread, which runs Python's handlers.
 //!
 //! Python notes a signal, and its handler runs once the main thread is back in the interpreter. A thread
-//! that sleeps in the library would not come back: so this module's handler, called in Python's place
-//! and calling it first, interrupts the wait. An interrupt stays until it is answered, so none is lost
+//! that sleeps in the library would not come back. So this module puts a handler of its own before
+//! Python's: it calls Python's, and then interrupts the wait. An interrupt stays until it is answered, so none is lost
 //! between the last look for signals and the sleep.
 
 use crate::end;

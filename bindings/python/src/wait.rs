@@ -1,6 +1,6 @@
 //! How a call waits: not at all at first, then briefly, then until it is over or a signal comes.
 
-use crate::end::{NOW, Waiting};
+use crate::end::{Call, End, NOW, Side, Waiting};
 use crate::error::raised;
 use crate::signal::{self, Watch};
 use pyo3::exceptions::PyValueError;
@@ -20,10 +20,29 @@ pub fn timeout(seconds: Option<f64>) -> PyResult<Option<Duration>> {
     }
 }
 
+/// A call on an end: takes back what is lent, and does `step` once it can be done, as [`until`] does. Gives
+/// the result, and the call, for what is to be done before another may begin.
+pub fn call<'a, S: Side + Send, T: Send>(
+    py: Python<'_>,
+    end: &'a End<S>,
+    seconds: Option<f64>,
+    brief: impl FnOnce(&S) -> bool,
+    mut step: impl FnMut(&mut S, Option<Duration>) -> Result<T> + Send,
+) -> PyResult<(T, Call<'a, S>)> {
+    let timeout = timeout(seconds)?;
+    let mut call = end.take(py)?;
+    let side = call.side();
+    let brief = brief(side);
+    let waiting = || Ok(vec![end.waiting()?]);
+    let done = until(py, timeout, brief, waiting, |limit| step(side, limit))?;
+    Ok((done, call))
+}
+
 /// Does `attempt` once it can be done. Each time it is given how long it may wait.
 ///
-/// The interpreter is held for the first attempt, and let go for the others. An attempt that does half of
-/// its work before its time runs out is not to be `brief`.
+/// The interpreter is held for the first attempt, and let go for the others. `brief` says whether the
+/// second may be short: not if an attempt that runs out of time has done half of its work, and the next
+/// would begin anew.
 pub fn until<'a, T: Send>(
     py: Python<'_>,
     timeout: Option<Duration>,
@@ -43,11 +62,11 @@ pub fn until<'a, T: Send>(
         let brief = timeout.map_or(BRIEF, |timeout| timeout.min(BRIEF));
         match py.detach(|| attempt(Some(brief))) {
             Err(error) if error.status() == Status::Timeout && left() != NOW => {}
-            done => return done.map_err(|error| end(py, error, &waiting)),
+            done => return done.map_err(|error| raised_by_wait(py, error, &waiting)),
         }
     }
     if !signal::is_main_thread() {
-        return py.detach(|| attempt(left())).map_err(|error| end(py, error, &waiting));
+        return py.detach(|| attempt(left())).map_err(|error| raised_by_wait(py, error, &waiting));
     }
     let watch = Watch::new(&waiting);
     loop {
@@ -60,13 +79,13 @@ pub fn until<'a, T: Send>(
                     return Err(raised(py, error));
                 }
             }
-            done => return done.map_err(|error| end(py, error, &waiting)),
+            done => return done.map_err(|error| raised_by_wait(py, error, &waiting)),
         }
     }
 }
 
 /// A wait ended with an error, which may be an interrupt that was asked for.
-fn end(py: Python<'_>, error: spsc_shm::Error, waiting: &[Waiting<'_>]) -> PyErr {
+fn raised_by_wait(py: Python<'_>, error: spsc_shm::Error, waiting: &[Waiting<'_>]) -> PyErr {
     if error.status() == Status::Interrupted {
         waiting.iter().for_each(|end| _ = end.was_asked());
     }

@@ -44,6 +44,9 @@ def address(path: StrPath) -> str:
 
 def connect_error(error: OSError) -> OSError:
     """What a socket raised, as the library says it."""
+    if error.errno is None:
+        # Python's own check of the address.
+        return from_status(Status.INVALID_NAME, None, "the path is too long")
     status = {
         errno.ENOENT: Status.NOT_FOUND,
         errno.ENOTDIR: Status.NOT_FOUND,
@@ -52,8 +55,8 @@ def connect_error(error: OSError) -> OSError:
         errno.EPERM: Status.PERMISSION,
         errno.EPROTOTYPE: Status.NOT_A_RING,
         errno.EAGAIN: Status.TIMEOUT,
-    }.get(error.errno or 0, Status.SYSTEM)
-    return from_status(status, error.errno, os.strerror(error.errno or errno.EIO))
+    }.get(error.errno, Status.SYSTEM)
+    return from_status(status, error.errno, os.strerror(error.errno))
 
 
 def connect_blocking(path: StrPath, deadline: Deadline) -> socket.socket:
@@ -69,8 +72,6 @@ def connect_blocking(path: StrPath, deadline: Deadline) -> socket.socket:
         sock.connect(address(path))
     except OSError as error:
         sock.close()
-        if "too long" in str(error):
-            raise from_status(Status.INVALID_NAME, None, "the path is too long") from None
         raise connect_error(error) from None
     except BaseException:
         sock.close()
@@ -102,7 +103,25 @@ def dial(
     return finish(handshake, deadline)
 
 
-class Listener:
+class Closing:
+    """Is closed at the end of a `with` block."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Listener(Closing):
     """Waits for clients at a path: what `listen` gives. Iterating over it accepts for ever."""
 
     def __init__(self, native: _native.Listener, path: str) -> None:
@@ -128,17 +147,6 @@ class Listener:
     def closed(self) -> bool:
         """Whether it is closed."""
         return self._native.closed
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[_native.Connection]:
         while True:

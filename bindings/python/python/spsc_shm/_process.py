@@ -7,17 +7,16 @@ import select
 import socket
 from multiprocessing import reduction
 from multiprocessing.context import assert_spawning
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from . import _native
-from ._connection import Deadline, finish
+from ._connection import Closing, Deadline, finish
 from ._errors import PeerDead, Timeout
 
 _MESSAGE_MAX = 1 << 40
 
 
-class PipeConnection:
+class PipeConnection(Closing):
     """One end of a `Pipe`, with the methods of `multiprocessing`'s own connections.
 
     It may be given to a process, by fork or by spawn, until it is used. Its first use waits for the other
@@ -31,15 +30,14 @@ class PipeConnection:
         self._epoll: select.epoll | None = None
         self._ready_fd = -1
 
-    def _met(self, timeout: float | None = None) -> _native.Connection:
+    def _met(self) -> _native.Connection:
         """The connection, which is made at the first use."""
         if self._connection is not None:
             return self._connection
         if self._sock is None:
             raise OSError("handle is closed")
         handshake = _native.Handshake(os.dup(self._sock.fileno()), server=self._server)
-        # If the time runs out here, the other end never learns: a half-done handshake is the end.
-        connection = finish(handshake, Deadline(timeout))
+        connection = finish(handshake, Deadline(None))
         connection.receiver.set_max_message(_MESSAGE_MAX)
         self._sock.close()
         self._sock = None
@@ -140,19 +138,9 @@ class PipeConnection:
             os.close(self._ready_fd)
             self._epoll = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __del__(self) -> None:
-        if getattr(self, "_ready_fd", -1) >= 0 and self._epoll is not None:
+        # Everything else closes itself.
+        if getattr(self, "_epoll", None) is not None:
             os.close(self._ready_fd)
 
     def __reduce__(self) -> tuple[Any, ...]:

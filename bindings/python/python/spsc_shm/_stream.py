@@ -10,19 +10,12 @@ from ._errors import AlreadyExists, Timeout
 _CAPACITY = 1 << 20
 
 
-class RingReader(io.RawIOBase):
-    """The end of a ring that reads, as a raw stream. A closed producer is the end of the file."""
+class _RingFile(io.RawIOBase):
+    """A raw stream that closes its ring."""
 
     def __init__(self, ring: _native.Ring) -> None:
         super().__init__()
         self._ring = ring
-        self._consumer = ring.consumer()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        return self._consumer.readinto(buffer)
 
     def close(self) -> None:
         if not self.closed:
@@ -32,12 +25,25 @@ class RingReader(io.RawIOBase):
                 self._ring.close()
 
 
-class RingWriter(io.RawIOBase):
+class RingReader(_RingFile):
+    """The end of a ring that reads, as a raw stream. A closed producer is the end of the file."""
+
+    def __init__(self, ring: _native.Ring) -> None:
+        super().__init__(ring)
+        self._consumer = ring.consumer()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        return self._consumer.readinto(buffer)
+
+
+class RingWriter(_RingFile):
     """The end of a ring that writes, as a raw stream. Closing it ends the file."""
 
     def __init__(self, ring: _native.Ring) -> None:
-        super().__init__()
-        self._ring = ring
+        super().__init__(ring)
         self._producer = ring.producer()
         # Takes the role: even if nothing is written, the reader is to learn of the end.
         with contextlib.suppress(Timeout):
@@ -48,13 +54,6 @@ class RingWriter(io.RawIOBase):
 
     def write(self, data: Any, /) -> int:
         return self._producer.write(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            try:
-                super().close()
-            finally:
-                self._ring.close()
 
 
 def open(

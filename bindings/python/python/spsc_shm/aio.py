@@ -9,7 +9,8 @@
 
     reader, writer = await spsc_shm.aio.open_connection("/tmp/echo")
 
-Whatever waits does so in the event loop, on the connection's descriptor. There are no threads.
+Whatever waits does so in the event loop, on the connection's descriptor. There is no thread, but
+for a client that waits while a listener's queue is full.
 """
 
 import asyncio
@@ -204,6 +205,18 @@ class _Transport(asyncio.Transport):
         return protocol
 
 
+def _begin(
+    loop: asyncio.AbstractEventLoop,
+    connection: _native.Connection,
+    limit: int,
+    callback: Callback | None = None,
+) -> tuple[asyncio.StreamReader, asyncio.StreamReaderProtocol, _Transport]:
+    """Puts asyncio's streams over a connection, and calls `callback` with them."""
+    reader = asyncio.StreamReader(limit=limit, loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, callback, loop=loop)
+    return reader, protocol, _Transport(loop, connection, protocol)
+
+
 async def _readable(fd: int) -> None:
     """Waits for a descriptor. Cancelling the task ends the wait."""
     loop = asyncio.get_running_loop()
@@ -233,7 +246,6 @@ async def _connect(path: StrPath) -> socket.socket:
         raise connect_error(error) from None
     # The listener's queue is full, and the kernel lets only a call that blocks wait for a place in it.
     waiting = asyncio.get_running_loop().run_in_executor(None, connect_blocking, path, Deadline(None))
-    waiting.add_done_callback(lambda done: None)
     return await asyncio.shield(waiting)
 
 
@@ -250,9 +262,7 @@ async def open_connection(
         handshake.close()
         raise
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=limit, loop=loop)
-    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport = _Transport(loop, connection, protocol)
+    reader, protocol, transport = _begin(loop, connection, limit)
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
@@ -273,9 +283,7 @@ class Server:
             connection = self._listener.accept(0)
         except Timeout:
             return
-        reader = asyncio.StreamReader(limit=self._limit, loop=self._loop)
-        protocol = asyncio.StreamReaderProtocol(reader, self._callback, loop=self._loop)
-        _Transport(self._loop, connection, protocol)
+        _begin(self._loop, connection, self._limit, self._callback)
 
     def close(self) -> None:
         """Stops listening. Connections that were accepted live on."""
