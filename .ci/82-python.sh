@@ -27,7 +27,7 @@ cp -r tests examples "$work"
 "$work/user/bin/pytest" -q -p no:cacheprovider "$work/tests"
 "$work/user/bin/python" bench/bench.py --turns 1
 
-# What the README says, word for word, in a copy of the tree: pip builds there.
+# The programs of the README, word for word, with the wheel that is built already.
 code() { sed -n "/^The $1, /,/^\`\`\`\$/p" README.md | sed '1,/^```python/d; $d'; }
 for program in producer consumer; do code $program >"$work/$program.py"; done
 cd "$work"

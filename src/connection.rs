@@ -83,8 +83,7 @@ impl ConnOptions {
     /// Listens at `path`, as [`Listener::bind`].
     ///
     /// # Errors
-    /// As [`Listener::bind`], and [`Status::InvalidArgument`] for a
-    /// mode or a backlog out of range.
+    /// As [`Listener::bind`], and [`Status::InvalidArgument`] for a mode or a backlog out of range.
     pub fn listen(&self, path: impl AsRef<Path>) -> Result<Listener> {
         let path = path.as_ref().as_os_str().as_bytes();
         Ok(Listener { inner: conn::Listener::bind(path, &self.settings)? })
@@ -122,8 +121,8 @@ impl ConnOptions {
     /// ```
     ///
     /// # Errors
-    /// [`Status::InvalidArgument`] if it is no connected Unix socket
-    /// of a kind that keeps the order of bytes; else as [`Connection::dial`].
+    /// [`Status::InvalidArgument`] if it is no connected Unix socket of a kind that keeps the order of
+    /// bytes; else as [`Connection::dial`].
     pub fn adopt_as_server(
         &self,
         socket: impl Into<OwnedFd>,
@@ -274,11 +273,9 @@ impl Listener {
     /// path whose listener is gone is taken over. A file `path.lock` beside it tells one from the other.
     ///
     /// # Errors
-    /// [`Status::AlreadyExists`] if somebody listens there, or if it is no
-    /// socket; [`Status::InvalidName`] if it is longer than 103 bytes;
-    /// [`Status::NotFound`] if there is no such directory;
-    /// [`Status::Permission`],
-    /// [`Status::NoMemory`], [`Status::System`].
+    /// [`Status::AlreadyExists`] if somebody listens there, or if it is no socket;
+    /// [`Status::InvalidName`] if it is longer than 103 bytes; [`Status::NotFound`] if there is no such
+    /// directory; [`Status::Permission`], [`Status::NoMemory`], [`Status::System`].
     pub fn bind(path: impl AsRef<Path>) -> Result<Self> {
         ConnOptions::new().listen(path)
     }
@@ -287,11 +284,9 @@ impl Listener {
     /// accept at once.
     ///
     /// # Errors
-    /// [`Status::Timeout`],
-    /// [`Status::Interrupted`],
-    /// [`Status::NoMemory`] (also if this process has no descriptors left),
-    /// [`Status::Misuse`] in a forked child,
-    /// [`Status::System`]. What is wrong with a client is not reported.
+    /// [`Status::Timeout`], [`Status::Interrupted`], [`Status::NoMemory`] (also if this process has no
+    /// descriptors left), [`Status::Misuse`] in a forked child, [`Status::System`]. What is wrong with a
+    /// client is not reported.
     pub fn accept(&self, timeout: Option<Duration>) -> Result<Connection> {
         Ok(self.inner.accept(limit(timeout))?.into())
     }
@@ -377,15 +372,10 @@ impl Connection {
     /// ```
     ///
     /// # Errors
-    /// [`Status::NotFound`] if nobody listens there,
-    /// [`Status::Permission`],
-    /// [`Status::Timeout`], [`Status::Closed`] if the
-    /// listener goes or has no patience,
-    /// [`Status::NotARing`] if what listens there is something else,
-    /// [`Status::Version`],
-    /// [`Status::TooLarge`] if it grants no ring of the size asked for,
-    /// [`Status::InvalidName`],
-    /// [`Status::NoMemory`] of either side,
+    /// [`Status::NotFound`] if nobody listens there, [`Status::Permission`], [`Status::Timeout`],
+    /// [`Status::Closed`] if the listener goes or has no patience, [`Status::NotARing`] if what listens
+    /// there is something else, [`Status::Version`], [`Status::TooLarge`] if it grants no ring of the
+    /// size asked for, [`Status::InvalidName`], [`Status::NoMemory`] of either side,
     /// [`Status::System`].
     pub fn dial(path: impl AsRef<Path>, timeout: Option<Duration>) -> Result<Self> {
         ConnOptions::new().dial(path, timeout)
@@ -457,9 +447,7 @@ impl Connection {
     /// Don't read from it: arming again does so. Arm again after a wait on either end.
     ///
     /// # Errors
-    /// [`Status::TooLarge`],
-    /// [`Status::Corrupt`] if the peer rings without cause,
-    /// [`Status::System`].
+    /// [`Status::TooLarge`], [`Status::Corrupt`] if the peer rings without cause, [`Status::System`].
     pub fn arm(&mut self, need_data: usize, need_space: usize) -> Result<Readiness> {
         let (sender, receiver) = (self.sender.ring().handle(), self.receiver.ring().handle());
         // SAFETY: both ends are borrowed mutably, and there is one of each.
@@ -492,8 +480,8 @@ impl Doorbell {
     /// for. What was asked for an end that is not given is taken back.
     ///
     /// # Errors
-    /// As there. [`Status::InvalidArgument`] if an end is not this
-    /// connection's, or if nothing is asked of one.
+    /// As there. [`Status::InvalidArgument`] if an end is not this connection's, or if nothing is asked of
+    /// one.
     pub fn arm(
         &self,
         data: Option<(&mut Consumer, usize)>,

@@ -57,7 +57,7 @@ const LANGUAGES: &[Language] = &[
         messages: true,
         build: r#"
             python3 -m venv --clear "$OUT/venv"
-            # The library is built where the others' is not: with other features.
+            # A target directory of its own: its features differ from the other languages' build.
             CARGO_TARGET_DIR=$PWD/bindings/python/target \
                 "$OUT/venv/bin/pip" install --quiet --disable-pip-version-check ./bindings/python
             for role in producer consumer sender receiver; do
