@@ -266,7 +266,7 @@ fn a_sleeper_without_limit_learns_of_a_death() {
         assert_eq!(read(&mut consumer, 10), b"0123456789");
     }
     println!("the slowest of 5 was told {slowest:?} after the kill");
-    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(60), "{slowest:?}");
 }
 
 #[test]

@@ -3,15 +3,15 @@
 use spsc_shm::{Consumer, Options, Producer, Result, Ring, RoleStats, Spin, Status};
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use support::{status, until, watchdog};
 
 const FOREVER: Option<Duration> = None;
 const NOW: Option<Duration> = Some(Duration::ZERO);
-/// Much longer than any deadline may be overrun, also on a busy machine.
-const OVERSTAY: Duration = Duration::from_secs(3);
+/// Much longer than any deadline may be overrun, also on a machine that is away for a while.
+const OVERSTAY: Duration = Duration::from_secs(60);
 
 /// Both ways of waiting: asleep at once, and asleep after a spin.
 const SPINS: [Spin; 3] = [Spin::Never, Spin::Adaptive, Spin::For(Duration::from_millis(2))];
@@ -105,15 +105,21 @@ fn storm<T>(thread: &JoinHandle<T>, goes_on: impl Fn() -> bool) {
 fn a_wait_survives_a_storm_of_signals() {
     let _watchdog = watchdog();
     for spin in SPINS {
-        let (_producer, consumer) = ring(spin);
-        let before = SIGNALS.load(Ordering::Relaxed);
-        let waiter = wait_for_data(consumer, 1, Some(ms(400)));
-        storm(&waiter, || true);
-        let (ended, took, _) = waiter.join().unwrap();
-        assert_eq!(status(ended), Status::Timeout);
-        assert!(took >= ms(400), "{spin:?}: returned after {took:?}");
-        assert!(took < ms(400) + OVERSTAY, "{spin:?}: overstayed until {took:?}");
-        assert!(SIGNALS.load(Ordering::Relaxed) > before + 5, "no storm");
+        let (_producer, mut consumer) = ring(spin);
+        loop {
+            let before = SIGNALS.load(Ordering::Relaxed);
+            let waiter = wait_for_data(consumer, 1, Some(ms(400)));
+            storm(&waiter, || true);
+            let (ended, took);
+            (ended, took, consumer) = waiter.join().unwrap();
+            assert_eq!(status(ended), Status::Timeout);
+            assert!(took >= ms(400), "{spin:?}: returned after {took:?}");
+            assert!(took < ms(400) + OVERSTAY, "{spin:?}: overstayed until {took:?}");
+            // On a busy machine there may have been none. Then another is needed.
+            if SIGNALS.load(Ordering::Relaxed) > before + 5 {
+                break;
+            }
+        }
     }
 }
 
@@ -137,8 +143,8 @@ fn a_timeout_is_not_cut_to_fewer_bits() {
     // the clock the last ones overflow.
     let short = 10_000_000;
     let nanoseconds = [
-        (1 << 32) + short,
-        (1 << 33) + 1,
+        (1 << 38) + short,
+        (1 << 38) + 1,
         (1 << 62) + short,
         (1 << 63) - 1,
         1 << 63,
@@ -147,7 +153,7 @@ fn a_timeout_is_not_cut_to_fewer_bits() {
         u64::MAX,
     ];
     let mut timeouts = nanoseconds.map(|ns| Some(Duration::from_nanos(ns))).to_vec();
-    timeouts.extend([Some(Duration::from_secs(5)), Some(Duration::MAX), FOREVER]);
+    timeouts.extend([Some(Duration::from_secs(300)), Some(Duration::MAX), FOREVER]);
     let waits = timeouts.into_iter().map(|timeout| {
         let (producer, consumer) = ring(Spin::Never);
         (timeout, producer, wait_for_data(consumer, 1, timeout))
@@ -458,20 +464,26 @@ fn bytes_stream_through_a_page_whoever_waits() {
 #[test]
 fn a_long_spin_ends_when_the_other_side_closes() {
     let _watchdog = watchdog();
-    let spin = Duration::from_secs(1);
-    let (mut producer, mut consumer) = ring(Spin::For(spin));
-    publish(&mut producer, 1);
-    release(&mut consumer, 1);
-    let ended = thread::scope(|scope| {
-        let waiter = scope.spawn(|| {
-            let start = Instant::now();
-            (status(consumer.peek(1, FOREVER)), start.elapsed())
+    // No spin is longer than this.
+    let spin = ms(100);
+    let noticed_at_once = (0..20).any(|_| {
+        let (mut producer, mut consumer) = ring(Spin::For(spin));
+        publish(&mut producer, 1);
+        release(&mut consumer, 1);
+        let (waits, start) = (AtomicBool::new(false), Instant::now());
+        let ended = thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                waits.store(true, Ordering::Relaxed);
+                (status(consumer.peek(1, FOREVER)), start.elapsed())
+            });
+            until("it waits", || waits.load(Ordering::Relaxed));
+            drop(producer);
+            waiter.join().unwrap()
         });
-        drop(producer);
-        waiter.join().unwrap()
+        assert_eq!(ended.0, Status::Closed);
+        ended.1 < spin / 2
     });
-    assert_eq!(ended.0, Status::Closed);
-    assert!(ended.1 < spin, "the close was seen after {:?}", ended.1);
+    assert!(noticed_at_once);
 }
 
 /// Has the kernel end this process if this thread makes a membarrier. False where it can't.
