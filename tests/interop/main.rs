@@ -83,7 +83,7 @@ const MESSAGES: u32 = 4_000;
 const CAPACITY: usize = 4096;
 
 /// Against a hang.
-const WATCHDOG: Duration = Duration::from_secs(60);
+const WATCHDOG: Duration = Duration::from_secs(240);
 
 /// Where this test and the library lie.
 fn library_dir() -> PathBuf {
