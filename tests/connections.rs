@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
-use support::{until, watchdog};
+use support::{dial, until, watchdog};
 
 /// A path of this test's own, for a socket.
 fn path(test: &str) -> PathBuf {
@@ -42,7 +42,7 @@ fn what_one_end_sends_the_other_receives() {
     let listener = Listener::bind(&path).unwrap();
     let dialled = path.clone();
     let client = thread::spawn(move || {
-        let mut client = Connection::dial(dialled, None).unwrap();
+        let mut client = dial(dialled);
         client.sender().write_all(b"question").unwrap();
         let mut answer = [0; 6];
         client.receiver().read_exact(&mut answer).unwrap();
@@ -167,7 +167,7 @@ fn a_listener_s_descriptor_leads_a_loop_that_never_waits_in_accept() {
     assert_eq!(poll(&listener, 0), (false, false));
     let client = thread::spawn({
         let path = path.clone();
-        move || Connection::dial(path, None).unwrap()
+        move || dial(path)
     });
     let server = loop {
         assert_eq!(poll(&listener, -1), (true, false));

@@ -1,7 +1,6 @@
 //! The examples in Rust, those in C that stand alone, and those of connections do what they say.
 //! `c_programs.rs` has the pairs in C and C++.
 
-use spsc_shm::Connection;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -9,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
 use support::{
-    Language, Linkage, Name, Party, compile, library_directory, run, scratch_directory, source,
-    until, watch, watchdog,
+    Language, Linkage, Name, Party, compile, dial, library_directory, run, scratch_directory,
+    source, until, watch, watchdog,
 };
 
 /// An example of the library's package, built in the profile under test.
@@ -112,7 +111,7 @@ fn the_echo_server_serves_many_clients_at_once() {
             scope.spawn(move || {
                 // More than both rings hold together, so that each side has to wait for the other.
                 let bytes: Vec<u8> = (0..1_000_000).map(|i| (i * 7 + client) as u8).collect();
-                let (mut sender, mut receiver) = Connection::dial(path, None).unwrap().into_split();
+                let (mut sender, mut receiver) = dial(path).into_split();
                 let mut back = vec![0; bytes.len()];
                 thread::scope(|scope| {
                     scope.spawn(|| sender.write_all(&bytes).unwrap());

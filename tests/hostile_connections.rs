@@ -10,7 +10,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
-use support::{alone, until};
+use support::{alone, dial, until};
 
 // The wire format, once more, by docs/PROTOCOL.md.
 const HELLO: u32 = 1;
@@ -91,7 +91,7 @@ fn path() -> PathBuf {
 
 /// A good client, which must be served.
 fn is_served(path: &Path) {
-    let mut client = Connection::dial(path, None).unwrap();
+    let mut client = dial(path);
     client.sender().send(7, b"hello", None).unwrap();
     let answer = client.receiver().receive(None).unwrap();
     assert_eq!(answer.into_vec(), b"hello");
@@ -462,7 +462,9 @@ fn a_server_that_lies_about_a_size_or_gives_what_is_in_use() {
             taken.wait_for_space(1, None).unwrap();
             let welcome = Letter { to_server: 4096, to_client: 4096, ..letter(WELCOME) };
             send_with(socket, &welcome.bytes(), &[one.as_raw_fd(), other.as_raw_fd()]);
-            thread::sleep(Duration::from_millis(20));
+            // Until the client has refused it.
+            let mut socket = socket;
+            let _ = socket.read(&mut [0]);
         });
     });
 }

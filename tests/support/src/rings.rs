@@ -1,9 +1,11 @@
 //! What tests do to a ring, in one line.
 
-use spsc_shm::{Consumer, Producer, Result, Ring, Status};
+use spsc_shm::{Connection, Consumer, Producer, Result, Ring, Status};
 use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// A call's failure, as its status.
 #[track_caller]
@@ -52,4 +54,19 @@ pub fn read(consumer: &mut Consumer, n: usize) -> Vec<u8> {
     let bytes = grant.to_vec();
     grant.release_all();
     bytes
+}
+
+/// A connection to a listener that serves. A listener drops a client that takes a second to say what it
+/// has to, or a tenth of one where many come: one that did not run for so long dials again.
+#[track_caller]
+pub fn dial(path: impl AsRef<Path>) -> Connection {
+    loop {
+        let start = Instant::now();
+        match Connection::dial(&path, None) {
+            Err(error)
+                if error.status() == Status::Closed
+                    && start.elapsed() >= Duration::from_millis(100) => {}
+            dialled => return dialled.unwrap(),
+        }
+    }
 }
