@@ -48,17 +48,12 @@ const GO: Tongue = Tongue {
         let module = program.with_extension("module");
         std::fs::create_dir_all(&module).expect("target/tmp can be written");
         std::fs::write(module.join("main.go"), text).expect("as above");
-        let package = "github.com/spsc-shm/spsc-shm/bindings/go";
         let library = source("bindings/go").canonicalize().expect("the Go package is there");
-        std::fs::write(
-            module.join("go.mod"),
-            format!(
-                "module greetings\n\ngo 1.22\n\nrequire {package} v0.0.0\n\n\
-                 replace {package} => {}\n",
-                library.display()
-            ),
-        )
-        .expect("as above");
+        let go_version = "go 1.22\n\n";
+        let workspace = format!("{go_version}use (\n\t.\n\t{}\n)\n", library.display());
+        std::fs::write(module.join("go.mod"), format!("module greetings\n\n{go_version}"))
+            .expect("as above");
+        std::fs::write(module.join("go.work"), workspace).expect("as above");
         // Go does not see that the library has changed, and would not link again.
         let _ = std::fs::remove_file(program);
         let mut go = Command::new("go");

@@ -59,7 +59,7 @@
 //
 // # Linking
 //
-// By default the package links the static library of the source tree that it lies in, as `cargo
-// build --release` leaves it. With the build tag spscshm_pkgconfig it links the installed library
-// that pkg-config finds as spsc_shm.
+// By default the package links a static library, which a module for each platform has; in the source
+// tree, what `cargo build --release` leaves there. With the build tag spscshm_pkgconfig it links the
+// installed library that pkg-config finds as spsc_shm.
 package spscshm

@@ -1,0 +1,1 @@
+../../../include/spsc_shm.h
