@@ -123,11 +123,12 @@ impl Scenario {
         }
     }
 
-    fn send_one(&self, ring: &Ring) -> spsc_status {
+    /// The next message, with its tag.
+    fn next_message(&self, ring: &Ring) -> (u32, [u8; PAYLOAD]) {
         let number = ring.stats().published / MESSAGE;
         let mut message = [0; PAYLOAD];
         self.stream.write(number, &mut message);
-        ring.send(number as u32, &message, SPSC_WAIT_FOREVER)
+        (number as u32, message)
     }
 
     fn produce_one(&self, ring: &Ring, timeout_ns: u64) {
@@ -212,11 +213,16 @@ impl Scenario {
                 Stepped::Send => ring.wait_for_space(MESSAGE as usize, 0) == SPSC_OK,
             });
             ring.go(self.way, 0);
+            // Before the checkpoint: what comes after it is stepped through.
+            let message = (self.stepped == Stepped::Send).then(|| self.next_message(&ring));
             checkpoint();
             let status = match self.stepped {
                 Stepped::Publish => ring.publish(MESSAGE as usize),
                 Stepped::Release => ring.release(MESSAGE as usize),
-                Stepped::Send => self.send_one(&ring),
+                Stepped::Send => {
+                    let (tag, message) = message.as_ref().expect("it is prepared");
+                    ring.send(*tag, message, SPSC_WAIT_FOREVER)
+                }
             };
             assert_eq!(status, SPSC_OK);
             checkpoint();
@@ -260,7 +266,10 @@ impl Scenario {
         match self.stepped {
             Stepped::Publish => self.produce_one(&ring, SPSC_WAIT_FOREVER),
             Stepped::Release => self.consume_one(&ring, SPSC_WAIT_FOREVER),
-            Stepped::Send => assert_eq!(self.send_one(&ring), SPSC_OK),
+            Stepped::Send => {
+                let (tag, message) = self.next_message(&ring);
+                assert_eq!(ring.send(tag, &message, SPSC_WAIT_FOREVER), SPSC_OK);
+            }
         }
         assert_eq!(self.position() - before, if handed_over { 2 } else { 1 } * MESSAGE);
         drop(ring);
