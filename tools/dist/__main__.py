@@ -1,0 +1,41 @@
+"""Builds the packages: python3 tools/dist [--out DIRECTORY] [PART …]
+
+docs/INSTALL.md, "Make the packages", says what each is and what building it needs.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import crates
+
+import golang
+import tarball
+import wheel
+from glibc import check_packages
+from project import ROOT, Build
+
+PARTS: dict[str, Callable[[Build], None]] = {
+    "tarball": tarball.make,
+
+    "wheel": wheel.make,
+    "go": golang.make,
+    "crates": crates.make,
+}
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tools/dist", description="Builds the packages.")
+    parser.add_argument("--out", type=Path, default=ROOT / "target/dist/packages")
+    parser.add_argument("part", nargs="*", help="of: " + ", ".join(PARTS) + "; without any, all")
+    arguments = parser.parse_args()
+    for part in arguments.part:
+        if part not in PARTS:
+            parser.error(f"there is no part {part}")
+
+    build = Build(arguments.out.resolve())
+    for part in arguments.part or PARTS:
+        print(f"--- {part}", flush=True)
+        PARTS[part](build)
+    check_packages(build.out)
+
+main()

@@ -1,0 +1,115 @@
+"""What all packages have in common: the version, the time that is written into them, and the compilers."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache, cached_property
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+# What can be built for, and on, this machine or another.
+ARCHITECTURES = ["x86_64", "aarch64"]
+ARCHITECTURE = platform.machine()
+# The oldest C library that what is built runs with. That of Debian 10, RHEL 8, and manylinux_2_28.
+GLIBC = "2.28"
+# The tools that come from Python's index, by exact versions: another one writes other bytes.
+TOOLS = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1", "maturin==1.15.0"]
+
+
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> None:
+    """Runs a command, which must succeed."""
+    subprocess.run(
+        [str(word) for word in command], cwd=cwd, check=True, env=os.environ | environment
+    )
+
+
+def output_of(*command: str | Path, cwd: Path = ROOT) -> str:
+    words = [str(word) for word in command]
+    return subprocess.run(words, cwd=cwd, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def empty(directory: Path) -> Path:
+    """The directory, made anew."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return directory
+
+
+def target(architecture: str = ARCHITECTURE) -> str:
+    """What rustc calls it."""
+    return f"{architecture}-unknown-linux-gnu"
+
+
+class Build:
+    """One run: where its packages go, and the environment in which all of them are built."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.work = ROOT / "target/dist"
+        self.cargo_target = self.work / "cargo"
+        out.mkdir(parents=True, exist_ok=True)
+        # The time that packages give for their files; a tree that is not from git has none of its own.
+        if "SOURCE_DATE_EPOCH" not in os.environ:
+            os.environ["SOURCE_DATE_EPOCH"] = output_of("git", "log", "-1", "--format=%ct").strip()
+        self.epoch = int(os.environ["SOURCE_DATE_EPOCH"])
+        # Nothing depends on who builds it, or where.
+        os.environ |= {"LC_ALL": "C.UTF-8", "TZ": "UTC", "CARGO_TARGET_DIR": str(self.cargo_target)}
+        os.umask(0o022)
+        cargo_home = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
+        os.environ["RUSTFLAGS"] = (
+            f"--remap-path-prefix={ROOT}=/spsc-shm --remap-path-prefix={cargo_home}=/cargo"
+        )
+
+    @cached_property
+    def tools(self) -> Path:
+        """A directory with the tools of `TOOLS`, and with C compilers for an old C library, which
+        then also link what cargo builds."""
+        tools = self.work / "tools"
+        installed = tools / "installed"
+        wanted = "\n".join(TOOLS)
+        if not installed.exists() or installed.read_text() != wanted:
+            run(sys.executable, "-m", "venv", "--clear", tools)
+            run(tools / "bin/pip", "--quiet", "--disable-pip-version-check", "install", *TOOLS)
+            installed.write_text(wanted)
+        os.environ["PATH"] = f"{tools / 'bin'}:{os.environ['PATH']}"
+        for architecture in ARCHITECTURES:
+            compiler = tools / f"bin/{architecture}-cc"
+            zig_target = f"{architecture}-linux-gnu.{GLIBC}"
+            compiler.write_text(f'#!/bin/sh\nexec cargo-zigbuild zig cc -- -target {zig_target} "$@"\n')
+            compiler.chmod(0o755)
+            name = target(architecture).upper().replace("-", "_")
+            os.environ[f"CARGO_TARGET_{name}_LINKER"] = str(compiler)
+        return tools / "bin"
+
+    def cargo(self, *words: str | Path, cwd: Path = ROOT) -> Path:
+        """Builds something for the old C library, and gives the directory that has it."""
+        assert self.tools
+        run("cargo", "build", "--quiet", "--release", "--locked", "--target", target(), *words, cwd=cwd)
+        return self.cargo_target / target() / "release"
+
+    @cache
+    def library(self, architecture: str = ARCHITECTURE, libdir: str = "lib", prefix: str = "/usr/local") -> Path:
+        """The library, installed as docs/INSTALL.md says, under a directory of its own."""
+        name = f"{architecture}-{libdir.replace('/', '-')}"
+        build = self.work / "cmake" / name
+        stage = empty(self.work / "staged" / name)
+        if architecture != ARCHITECTURE and shutil.which("rustup"):
+            run("rustup", "--quiet", "target", "add", target(architecture))
+        run(
+            "cmake", "-S", ROOT, "-B", build, "--log-level=WARNING",
+            f"-DCMAKE_C_COMPILER={self.tools / f'{architecture}-cc'}",
+            f"-DSPSC_SHM_RUST_TARGET={target(architecture)}",
+            f"-DCMAKE_INSTALL_PREFIX={prefix}",
+            f"-DCMAKE_INSTALL_LIBDIR={libdir}",
+        )  # fmt: skip
+        run("cmake", "--build", build, "--target", "install", DESTDIR=str(stage))
+        installed = stage / prefix.lstrip("/")
+        # What only a debugger reads is most of a Rust static library.
+        strip = [f"{architecture}-linux-gnu-strip", "--strip-debug", "--enable-deterministic-archives"]
+        for file in (f"libspsc_shm.so.{VERSION}", "libspsc_shm.a"):
+            run(*strip, installed / libdir / file)
+        return installed

@@ -1,0 +1,17 @@
+"""spsc-shm-VERSION-ARCHITECTURE-linux.tar.gz: the installed tree, to be unpacked anywhere."""
+
+import shutil
+
+from archive import write_tarball
+from project import ARCHITECTURE, ROOT, VERSION, Build, empty
+
+
+def make(build: Build) -> None:
+    tree = empty(build.work / "tarball")
+    shutil.copytree(build.library(), tree, symlinks=True, dirs_exist_ok=True)
+    documents = tree / "share/doc/spsc-shm"
+    documents.mkdir(parents=True)
+    for name in ("LICENSE-APACHE", "LICENSE-MIT", "CHANGELOG.md", "README.md"):
+        shutil.copy(ROOT / name, documents)
+    root = f"spsc-shm-{VERSION}-{ARCHITECTURE}-linux"
+    write_tarball(build.out / f"{root}.tar.gz", tree, root, build.epoch)
