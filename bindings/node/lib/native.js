@@ -1,0 +1,4 @@
+'use strict';
+
+// The addon of this platform.
+module.exports = require(`../prebuilt/${process.platform}-${process.arch}.node`);
