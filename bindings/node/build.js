@@ -1,7 +1,7 @@
 // Builds the addon for this machine, and puts it where the package looks for it.
 'use strict';
 
-const { execFileSync } = require('node:child_process');
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 
@@ -9,17 +9,14 @@ const path = require('node:path');
 const target = process.env.SPSC_NODE_TARGET;
 const arch = process.env.SPSC_NODE_ARCH ?? process.arch;
 
-const words = ['build', '--quiet', '--release', '--locked', '--message-format=json-render-diagnostics'];
+const words = ['build', '--quiet', '--release', '--locked'];
 if (target !== undefined) words.push('--target', target);
-const said = execFileSync('cargo', words, { cwd: __dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-const built = said
-  .split('\n')
-  .filter((line) => line.startsWith('{'))
-  .map((line) => JSON.parse(line))
-  .find((message) => message.reason === 'compiler-artifact' && message.target.name === 'spsc_shm_node');
+const { status } = spawnSync('cargo', words, { cwd: __dirname, stdio: 'inherit' });
+if (status !== 0) process.exit(1);
+const directory = path.resolve(__dirname, process.env.CARGO_TARGET_DIR ?? 'target', target ?? '', 'release');
 
 fs.mkdirSync(path.join(__dirname, 'prebuilt'), { recursive: true });
-fs.copyFileSync(built.filenames[0], path.join(__dirname, `prebuilt/linux-${arch}.node`));
+fs.copyFileSync(path.join(directory, 'libspsc_shm_node.so'), path.join(__dirname, `prebuilt/linux-${arch}.node`));
 for (const name of ['LICENSE-APACHE', 'LICENSE-MIT']) {
   fs.copyFileSync(path.join(__dirname, '../..', name), path.join(__dirname, name));
 }

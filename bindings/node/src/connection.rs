@@ -69,12 +69,21 @@ impl Connection {
     pub fn arm(&self, producer: &Producer, consumer: &Consumer, data: bool, space: bool) -> i64 {
         let doorbell = lock(&self.doorbell);
         let Some(doorbell) = doorbell.as_ref() else { return code::CLOSED };
-        let ready = consumer.end.with(|consumer| {
-            producer.end.with(|producer| {
-                doorbell.arm(data.then_some((consumer, 1)), space.then_some((producer, 1)))
-            })
-        });
-        match ready.and_then(|ready| ready) {
+        // An end that is not asked for may be closed already.
+        let ready = match (data, space) {
+            (true, false) => consumer.end.with(|consumer| doorbell.arm(Some((consumer, 1)), None)),
+            (false, true) => producer.end.with(|producer| doorbell.arm(None, Some((producer, 1)))),
+            (false, false) => Ok(doorbell.arm(None, None)),
+            (true, true) => consumer
+                .end
+                .with(|consumer| {
+                    producer
+                        .end
+                        .with(|producer| doorbell.arm(Some((consumer, 1)), Some((producer, 1))))
+                })
+                .and_then(|armed| armed),
+        };
+        match ready {
             Ok(Ok(ready)) => i64::from(ready.readable) + 2 * i64::from(ready.writable),
             Ok(Err(error)) => code::of(&error),
             Err(code) => code,

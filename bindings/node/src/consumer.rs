@@ -168,12 +168,12 @@ impl Consumer {
 
     #[napi]
     pub fn interrupt(&self) {
-        self.end.interrupter().interrupt();
+        self.end.interrupt();
     }
 
     #[napi]
     pub fn clear_interrupt(&self) {
-        self.end.interrupter().clear();
+        self.end.clear_interrupt();
     }
 
     #[napi]

@@ -27,7 +27,8 @@ impl Side for Consumer {
 pub struct End<S> {
     /// `None` once it is closed.
     side: Mutex<Option<S>>,
-    interrupter: Interrupter,
+    /// Likewise: it, too, keeps the ring mapped.
+    interrupter: Mutex<Option<Interrupter>>,
 }
 
 /// The value behind a mutex. What a panic left there is as good as before.
@@ -43,7 +44,7 @@ pub fn timeout(milliseconds: f64) -> Option<Duration> {
 impl<S: Side> End<S> {
     pub fn new(side: S) -> Self {
         let interrupter = side.interrupter();
-        Self { side: Mutex::new(Some(side)), interrupter }
+        Self { side: Mutex::new(Some(side)), interrupter: Mutex::new(Some(interrupter)) }
     }
 
     /// Does something with the end, unless a wait goes on. Gives a code otherwise.
@@ -69,8 +70,18 @@ impl<S: Side> End<S> {
         lock(&self.side).as_mut().map_or(code::CLOSED, |side| code::of_result(call(side)))
     }
 
-    pub fn interrupter(&self) -> &Interrupter {
-        &self.interrupter
+    /// Ends the current wait or the next one.
+    pub fn interrupt(&self) {
+        if let Some(interrupter) = lock(&self.interrupter).as_ref() {
+            interrupter.interrupt();
+        }
+    }
+
+    /// Takes an interrupt back that ended no wait.
+    pub fn clear_interrupt(&self) {
+        if let Some(interrupter) = lock(&self.interrupter).as_ref() {
+            interrupter.clear();
+        }
     }
 
     /// Gives the role up.
@@ -80,6 +91,7 @@ impl<S: Side> End<S> {
             Err(TryLockError::Poisoned(poisoned)) => *poisoned.into_inner() = None,
             Err(TryLockError::WouldBlock) => return code::IN_USE,
         }
+        *lock(&self.interrupter) = None;
         0
     }
 }

@@ -4,8 +4,10 @@ use crate::event_loop::{self, Handle, Storage};
 use napi::bindgen_prelude::{Function, JsValue};
 use napi::{Env, Result, sys};
 use napi_derive::napi;
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
+use std::rc::Rc;
 
 struct State {
     storage: Storage,
@@ -13,14 +15,18 @@ struct State {
     /// What is called when the descriptor is readable.
     callback: sys::napi_ref,
     hook: sys::napi_async_cleanup_hook_handle,
+    /// What the object knows of it.
+    open: Open,
 }
+
+/// `None` once it is closed, by the object or because the environment ends. libuv frees what is behind it.
+type Open = Rc<Cell<Option<*mut State>>>;
 
 /// Calls a function whenever a descriptor is readable, from `start` to `stop`. The descriptor must be open
 /// until `close`.
 #[napi]
 pub struct Poll {
-    /// `None` once it is closed. libuv frees what is behind it.
-    state: Option<*mut State>,
+    open: Open,
 }
 
 #[napi]
@@ -31,11 +37,13 @@ impl Poll {
         // SAFETY: a question.
         let size = unsafe { event_loop::uv_handle_size(event_loop::KIND_POLL) };
         let mut reference = null_mut();
+        let open = Open::default();
         let state = Box::into_raw(Box::new(State {
             storage: Storage::new(size),
             env,
             callback: null_mut(),
             hook: null_mut(),
+            open: Rc::clone(&open),
         }));
         // SAFETY: `state` lives until libuv has closed the handle.
         unsafe {
@@ -55,12 +63,13 @@ impl Poll {
                 &raw mut (*state).hook,
             );
         }
-        Ok(Self { state: Some(state) })
+        open.set(Some(state));
+        Ok(Self { open })
     }
 
     fn handle(&self) -> Option<*mut Handle> {
         // SAFETY: it is alive until `close`.
-        self.state.map(|state| unsafe { (*state).storage.as_ptr() })
+        self.open.get().map(|state| unsafe { (*state).storage.as_ptr() })
     }
 
     #[napi]
@@ -90,23 +99,22 @@ impl Poll {
 
     /// Stops for good.
     #[napi]
-    pub fn close(&mut self) {
-        if let Some(state) = self.state.take() {
-            // SAFETY: an open handle, and this is the last call with it.
-            unsafe { begin_close(state) };
-        }
+    pub fn close(&self) {
+        close(&self.open);
     }
 }
 
 impl Drop for Poll {
     fn drop(&mut self) {
-        self.close();
+        close(&self.open);
     }
 }
 
-unsafe fn begin_close(state: *mut State) {
-    // SAFETY: the caller's promise.
-    unsafe { event_loop::uv_close((*state).storage.as_ptr(), closed) };
+fn close(open: &Open) {
+    if let Some(state) = open.take() {
+        // SAFETY: an open handle, and this is the last call with it.
+        unsafe { event_loop::uv_close((*state).storage.as_ptr(), closed) };
+    }
 }
 
 unsafe extern "C" fn closed(handle: *mut Handle) {
@@ -133,11 +141,11 @@ unsafe extern "C" fn readable(handle: *mut Handle, _status: c_int, _events: c_in
     }
 }
 
-/// The environment ends, and its objects with it.
+/// The environment ends, perhaps before its objects.
 unsafe extern "C" fn environment_ends(
     _hook: sys::napi_async_cleanup_hook_handle,
     state: *mut c_void,
 ) {
     // SAFETY: `closed` removes the hook before it drops this.
-    unsafe { begin_close(state.cast()) };
+    close(unsafe { &(*state.cast::<State>()).open });
 }

@@ -109,12 +109,12 @@ impl Producer {
 
     #[napi]
     pub fn interrupt(&self) {
-        self.end.interrupter().interrupt();
+        self.end.interrupt();
     }
 
     #[napi]
     pub fn clear_interrupt(&self) {
-        self.end.interrupter().clear();
+        self.end.clear_interrupt();
     }
 
     #[napi]

@@ -30,7 +30,7 @@ pub fn wait<S: Side>(
     call: impl FnOnce(&mut S) -> Result<i64> + Send + 'static,
 ) -> napi::Result<sys::napi_value> {
     let (waiting, interrupted) = (Arc::clone(end), Arc::clone(end));
-    in_pool(env, move || waiting.wait(call), move || interrupted.interrupter().interrupt())
+    in_pool(env, move || waiting.wait(call), move || interrupted.interrupt())
 }
 
 /// Does `call` in the thread pool. Gives a promise of its result, which `interrupt` hastens.
