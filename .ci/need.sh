@@ -62,3 +62,17 @@ need_python() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || install_package python3-venv
     python3 -c 'import sys, venv, ensurepip; assert sys.version_info >= (3, 11), sys.version'
 }
+
+# need_node: Node.js from 20 on, with npm. Debian 12 has an older one, which can fetch a newer.
+need_node() {
+    need_package node nodejs
+    need_package npm npm
+    local major
+    major=$(node -p 'process.versions.node.split(".")[0]')
+    ((major >= 20)) && return
+    local directory
+    directory=$(mktemp -d)
+    npm install --silent --prefix "$directory" node@22
+    export PATH="$directory/node_modules/node/bin:$PATH"
+    node --version
+}

@@ -80,6 +80,25 @@ const PYTHON: Tongue = Tongue {
     },
 };
 
+const JAVASCRIPT: Tongue = Tongue {
+    mark: "js",
+    build: |text, program| {
+        let file = written(program, "mjs", text);
+        let project = program.parent().expect("a program lies in a directory");
+        if !project.join("node_modules/spsc-shm").exists() {
+            let package = source("bindings/node").canonicalize().expect("the package is there");
+            let mut node = Command::new("node");
+            output_of(node.arg("build.js").env("CARGO_TARGET_DIR", "target").current_dir(&package));
+            let mut npm = Command::new("npm");
+            npm.args(["install", "--silent", "--no-fund", "--no-audit", "--install-links"]);
+            output_of(npm.arg("--prefix").arg(project).arg(package));
+        }
+        let script = format!("#!/bin/sh\nexec node '{}'\n", file.display());
+        std::fs::write(program, script).expect("target/tmp can be written");
+        run(Command::new("chmod").arg("+x").arg(program));
+    },
+};
+
 fn written(program: &Path, extension: &str, text: &str) -> PathBuf {
     let file = program.with_extension(extension);
     std::fs::write(&file, text).expect("target/tmp can be written");
@@ -130,13 +149,13 @@ fn the_programs_of_the_readme_compile_and_speak_with_each_other() {
     all_speak_with_all("readme", &[C, CPP, RUST]);
 }
 
-/// It needs Go and Python: `cargo test --test readme -- --ignored`
+/// It needs Go, Node.js and Python: `cargo test --test readme -- --ignored`
 #[test]
-#[ignore = "needs Go and Python"]
-fn those_in_go_and_python_too() {
+#[ignore = "needs Go, Node.js and Python"]
+fn those_in_other_languages_too() {
     // The Go package links the release build.
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--release", "--lib", "-p", "spsc-shm", "--target-dir"]);
     output_of(cargo.arg(source("target")).current_dir(source("")));
-    all_speak_with_all("readme-all", &[C, CPP, RUST, GO, PYTHON]);
+    all_speak_with_all("readme-all", &[C, CPP, RUST, GO, PYTHON, JAVASCRIPT]);
 }

@@ -53,6 +53,21 @@ const LANGUAGES: &[Language] = &[
             done"#,
     },
     Language {
+        name: "JavaScript",
+        messages: true,
+        build: r#"
+            # A target directory of its own, as for Python.
+            (cd bindings/node && CARGO_TARGET_DIR=target node build.js)
+            # Packed without its scripts, as it is built, and installed as its users do.
+            package=$(npm pack --silent --ignore-scripts --pack-destination "$OUT" ./bindings/node)
+            npm install --silent --no-fund --no-audit --prefix "$OUT" "$OUT/$package"
+            for role in producer consumer sender receiver; do
+                cp tests/interop/node/$role.js tests/interop/node/stream.js "$OUT"
+                printf '#!/bin/sh\nexec node "%s" "$@"\n' "$OUT/$role.js" >"$OUT/$role"
+                chmod +x "$OUT/$role"
+            done"#,
+    },
+    Language {
         name: "Python",
         messages: true,
         build: r#"

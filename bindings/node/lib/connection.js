@@ -293,7 +293,11 @@ function connect(path, options, listener) {
   const { signal, timeout, ...others } = options ?? {};
   const limit = milliseconds('timeout', timeout);
   const chosen = connectionOptions(others);
-  const connection = new Connection({ allowHalfOpen: others.allowHalfOpen, highWaterMark: others.highWaterMark, signal });
+  const connection = new Connection({
+    allowHalfOpen: others.allowHalfOpen,
+    highWaterMark: others.highWaterMark,
+    signal,
+  });
   if (listener !== undefined) connection.once('connect', listener);
   let timer;
   if (limit >= 0) {

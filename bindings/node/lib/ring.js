@@ -25,7 +25,8 @@ class Ring {
   consumer;
 
   constructor(ring, name, proof) {
-    if (proof !== PROOF) throw new TypeError('a ring comes of Ring.create, Ring.connect, Ring.anonymous or Ring.fromFd');
+    if (proof !== PROOF)
+      throw new TypeError('a ring comes of Ring.create, Ring.connect, Ring.anonymous or Ring.fromFd');
     this.#native = ring;
     this.name = name;
     this.capacity = ring.capacity();

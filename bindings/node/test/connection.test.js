@@ -88,7 +88,8 @@ test('much more than the rings hold arrives whole, with back-pressure', async (t
   });
   const sink = new Writable({
     write(chunk, _encoding, callback) {
-      for (let i = 0; i < chunk.length; i++) if (chunk[i] !== (seen + i) % 251) return callback(new Error(`at ${seen + i}`));
+      for (let i = 0; i < chunk.length; i++)
+        if (chunk[i] !== (seen + i) % 251) return callback(new Error(`at ${seen + i}`));
       seen += chunk.length;
       setImmediate(callback);
     },
@@ -145,7 +146,7 @@ test('http is served over it, and asked for over it', async (t) => {
       request.end(Buffer.alloc(i * 1000));
     });
   const answers = await Promise.all(Array.from({ length: 60 }, (_, i) => ask(i)));
-  answers.forEach((answer, i) => assert.strictEqual(answer, `POST /${i}: ${i * 1000}`));
+  for (const [i, answer] of answers.entries()) assert.strictEqual(answer, `POST /${i}: ${i * 1000}`);
 });
 
 test('a peer that is killed is an error, and one that closes is not', async (t) => {
@@ -185,7 +186,9 @@ test('nobody there, no room for the path, no ring behind the path', async (t) =>
   const { path } = await serve(t);
   const [taken] = await once(createServer().listen(path), 'error');
   assert.strictEqual(taken.code, 'ERR_SPSC_ALREADY_EXISTS');
-  const plain = net.createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'.repeat(20)));
+  const plain = net.createServer((socket) =>
+    socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'.repeat(20)),
+  );
   const other = socketPath();
   plain.listen(other);
   t.after(() => plain.close());

@@ -41,7 +41,7 @@ test('what was received stays when more is received', async () => {
     ring.producer.send(`message ${i}`);
     kept.push((await ring.consumer.receive()).data);
   }
-  kept.forEach((data, i) => assert.strictEqual(data.toString(), `message ${i}`));
+  for (const [i, data] of kept.entries()) assert.strictEqual(data.toString(), `message ${i}`);
 });
 
 test('many messages come at once, and no more than asked for', async () => {
@@ -51,7 +51,10 @@ test('many messages come at once, and no more than asked for', async () => {
   const rest = await ring.consumer.receiveMany();
   const all = [...some, ...rest].map(({ data, tag }) => `${data}/${tag}`);
   assert.strictEqual(some.length, 4);
-  assert.deepStrictEqual(all, Array.from({ length: 10 }, (_, i) => `m${i}/${i}`));
+  assert.deepStrictEqual(
+    all,
+    Array.from({ length: 10 }, (_, i) => `m${i}/${i}`),
+  );
   await assert.rejects(ring.consumer.receiveMany({ timeout: 0 }), withCode('ERR_SPSC_TIMEOUT'));
 });
 
@@ -133,7 +136,10 @@ test('bad arguments are named and lose nothing', async () => {
   assert.throws(() => consumer.release(), withCode('ERR_SPSC_MISUSE'));
   assert.throws(() => Ring.create('', 1), withCode('ERR_SPSC_INVALID_NAME'));
   assert.throws(() => Ring.connect('/no-such-ring', { timeout: 0 }), withCode('ERR_SPSC_NOT_FOUND'));
-  assert.throws(() => Ring.fromFd(0), (error) => error.code.startsWith('ERR_SPSC_'));
+  assert.throws(
+    () => Ring.fromFd(0),
+    (error) => error.code.startsWith('ERR_SPSC_'),
+  );
   assert.throws(() => new Ring(), TypeError);
 });
 
