@@ -2,5 +2,6 @@
 source .ci/need.sh
 need_package g++ g++
 need_go
+need_node
 need_python
 cargo test --test interop --test readme -- --ignored

@@ -19,15 +19,25 @@ function examples(t) {
   return directory;
 }
 
-test('the producer and the consumer hand lines over', async (t) => {
+/** Lets two examples talk, and gives what the second says. */
+async function talk(t, from, to, input) {
   const cwd = examples(t);
   const name = ringName(t);
-  const consumer = spawn(process.execPath, ['consumer.mjs', name], { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [to, name], { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
   const said = [];
-  consumer.stdout.on('data', (chunk) => said.push(chunk));
-  execFileSync(process.execPath, ['producer.mjs', name], { cwd, input: 'one\ntwo\n' });
-  await new Promise((resolve) => consumer.once('close', resolve));
-  assert.strictEqual(Buffer.concat(said).toString(), 'one\ntwo\n');
+  child.stdout.on('data', (chunk) => said.push(chunk));
+  execFileSync(process.execPath, [from, name], { cwd, input });
+  await new Promise((resolve) => child.once('close', resolve));
+  return Buffer.concat(said);
+}
+
+test('the producer and the consumer copy a file', async (t) => {
+  const file = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
+  assert.ok((await talk(t, 'producer.mjs', 'consumer.mjs', file)).equals(file));
+});
+
+test('the sender and the receiver hand lines over', async (t) => {
+  assert.strictEqual((await talk(t, 'sender.mjs', 'receiver.mjs', 'one\ntwo\n')).toString(), '0: one\n1: two\n');
 });
 
 test('the http example asks itself', (t) => {
