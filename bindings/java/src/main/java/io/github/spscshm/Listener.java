@@ -82,22 +82,26 @@ public final class Listener implements AutoCloseable {
   private Connection accept(long timeout) throws IOException, InterruptedException {
     accepting.lockInterruptibly();
     try {
-      if (closed) {
-        throw new ClosedChannelException();
+      long deadline = Waiting.deadline(timeout);
+      while (!closed) {
+        int status =
+            Waiting.await(
+                this::acceptNative,
+                () -> NativeLibrary.listenerInterrupt(address),
+                () -> {},
+                Waiting.left(timeout, deadline));
+        if (status == Status.OK) {
+          return new Connection(accepted);
+        }
+        if (status == Status.TIMEOUT.number) {
+          return null;
+        }
+        // An interrupt that came too late for an earlier call is no end of this one.
+        if (status != Status.INTERRUPTED.number) {
+          throw failure;
+        }
       }
-      int status =
-          Waiting.await(
-              this::acceptNative, () -> NativeLibrary.listenerInterrupt(address), () -> {}, timeout);
-      if (closed && status != Status.OK) {
-        throw new AsynchronousCloseException();
-      }
-      if (status == Status.TIMEOUT.number) {
-        return null;
-      }
-      if (status != Status.OK) {
-        throw failure;
-      }
-      return new Connection(accepted);
+      throw new AsynchronousCloseException();
     } finally {
       accepting.unlock();
     }

@@ -58,12 +58,15 @@ final class Waiting {
    */
   static int await(LongToIntFunction wait, Runnable interrupt, Runnable clear, long timeout)
       throws InterruptedException {
+    long deadline = deadline(timeout);
+    int status = wait.applyAsInt(Math.min(timeout, BRIEFLY));
+    if (status != Status.TIMEOUT.number || timeout == 0) {
+      return status;
+    }
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
-    long deadline = deadline(timeout);
-    int status = wait.applyAsInt(Math.min(timeout, BRIEFLY));
-    if (status != Status.TIMEOUT.number || timeout <= BRIEFLY) {
+    if (timeout <= BRIEFLY) {
       return status;
     }
     IntSupplier rest = () -> wait.applyAsInt(left(timeout, deadline));
