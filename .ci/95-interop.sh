@@ -4,4 +4,5 @@ need_package g++ g++
 need_go
 need_node
 need_python
+need_java
 cargo test --test interop --test readme -- --ignored

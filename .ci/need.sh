@@ -76,3 +76,30 @@ need_node() {
     export PATH="$directory/node_modules/node/bin:$PATH"
     node --version
 }
+
+# need_java: a JDK from 22 on, of which java and javac are the first on the PATH, and Maven.
+need_java() {
+    local least=22 home package
+    for home in "${JAVA_HOME:-}" $(printf '%s\n' /usr/lib/jvm/* | sort -rV); do
+        java_is_enough "$home" && break
+        home=
+    done
+    if [[ -z $home ]]; then
+        update_packages
+        package=$(apt-cache search --names-only '^openjdk-[0-9]+-jdk-headless$' | cut -d' ' -f1 |
+            sort -V | tail -1)
+        [[ ${package//[^0-9]/} -ge $least ]] || {
+            echo "no JDK from $least on in /usr/lib/jvm, nor one to install: set JAVA_HOME" >&2
+            return 1
+        }
+        install_package "$package"
+        for home in /usr/lib/jvm/*; do java_is_enough "$home" && break; done
+    fi
+    export JAVA_HOME=$home PATH="$home/bin:$PATH"
+    need_package mvn maven
+}
+
+java_is_enough() {
+    [[ -x $1/bin/javac && -r $1/release ]] &&
+        [[ $(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release") -ge ${least:-22} ]]
+}

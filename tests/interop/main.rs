@@ -53,6 +53,20 @@ const LANGUAGES: &[Language] = &[
             done"#,
     },
     Language {
+        name: "Java",
+        messages: true,
+        build: r#"
+            javac --release 22 -d "$OUT/classes" tests/interop/java/*.java \
+                $(find bindings/java/src/main/java -name '*.java' ! -name module-info.java)
+            for role in Producer Consumer Sender Receiver; do
+                program=$OUT/$(echo $role | tr A-Z a-z)
+                printf '#!/bin/sh\nexec "%s" %s "-Dspsc.shm.library=%s" -cp "%s" %s "$@"\n' \
+                    "$(command -v java)" '-XX:TieredStopAtLevel=1 --enable-native-access=ALL-UNNAMED' \
+                    "$LIB/libspsc_shm.so" "$OUT/classes" $role >"$program"
+                chmod +x "$program"
+            done"#,
+    },
+    Language {
         name: "JavaScript",
         messages: true,
         build: r#"
