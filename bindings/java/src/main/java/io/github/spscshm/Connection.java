@@ -16,9 +16,9 @@ import java.util.concurrent.TimeoutException;
  * A connection between two processes: a ring for each direction. While both sides are busy, neither
  * makes a system call.
  *
- * <p>It is a channel in blocking mode, and {@link #sender} and {@link #receiver} are the two ends with
- * all that they can. One thread may write while another reads. An interrupt of a thread that waits in
- * {@link #read} or {@link #write} closes that direction.
+ * <p>It is a channel in blocking mode, and {@link #sender} and {@link #receiver} are the two ends
+ * with all that they can. One thread may write while another reads. An interrupt of a thread that
+ * waits in {@link #read} or {@link #write} closes that direction.
  */
 public final class Connection implements ByteChannel, InterruptibleChannel {
   private final Handle handle;
@@ -32,8 +32,7 @@ public final class Connection implements ByteChannel, InterruptibleChannel {
     handle = new Handle(address, 3, NativeLibrary::connectionClose);
     peer = NativeLibrary.peer(address);
     // A ring ends with the connection.
-    sender =
-        new Producer(new Handle(NativeLibrary.sender(address), 1, ring -> handle.giveUp()));
+    sender = new Producer(new Handle(NativeLibrary.sender(address), 1, ring -> handle.giveUp()));
     receiver =
         new Consumer(new Handle(NativeLibrary.receiver(address), 1, ring -> handle.giveUp()));
   }
@@ -159,8 +158,9 @@ public final class Connection implements ByteChannel, InterruptibleChannel {
   }
 
   /**
-   * Closes both directions. The peer reads what was written and then comes to the end of the stream.
-   * By any thread; ends calls that wait, and waits until they have left. Closing again does nothing.
+   * Closes both directions. The peer reads what was written and then comes to the end of the
+   * stream. By any thread; ends calls that wait, and waits until they have left. Closing again does
+   * nothing.
    */
   @Override
   public void close() {

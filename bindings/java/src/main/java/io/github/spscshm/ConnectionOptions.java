@@ -8,8 +8,7 @@ import java.time.Duration;
 /** What can be chosen for a listener or a connection. It does not change. */
 public final class ConnectionOptions {
   /** Rings of 64 KiB, adaptive spin, mode 0600, a backlog of 128. */
-  public static final ConnectionOptions DEFAULT =
-      new ConnectionOptions(0, 0, -1, 0600, 128, 0);
+  public static final ConnectionOptions DEFAULT = new ConnectionOptions(0, 0, -1, 0600, 128, 0);
 
   private final long toServer;
   private final long toClient;
@@ -29,8 +28,8 @@ public final class ConnectionOptions {
   }
 
   /**
-   * Chooses the sizes of both rings. The listener's choice counts; where it makes none, a client gets
-   * what it asks for, up to 1 MiB.
+   * Chooses the sizes of both rings. The listener's choice counts; where it makes none, a client
+   * gets what it asks for, up to 1 MiB.
    *
    * @param toServer bytes from the client to the server, at least; 0 makes no choice
    * @param toClient bytes from the server to the client, at least; 0 makes no choice
@@ -76,8 +75,7 @@ public final class ConnectionOptions {
    * @return other options
    */
   public ConnectionOptions prefault() {
-    return new ConnectionOptions(
-        toServer, toClient, spin, mode, backlog, RingOptions.PREFAULT);
+    return new ConnectionOptions(toServer, toClient, spin, mode, backlog, RingOptions.PREFAULT);
   }
 
   /** As the library's spsc_conn_options. */

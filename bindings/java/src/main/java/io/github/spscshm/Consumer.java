@@ -10,11 +10,11 @@ import java.util.List;
 import java.util.concurrent.TimeoutException;
 
 /**
- * The end of a ring that reads. The first peek, read or receive makes its handle the ring's consumer,
- * until it is closed.
+ * The end of a ring that reads. The first peek, read or receive makes its handle the ring's
+ * consumer, until it is closed.
  *
- * <p>A ring carries either bytes (peeks and reads) or messages (receives), and the consumer must know
- * which.
+ * <p>A ring carries either bytes (peeks and reads) or messages (receives), and the consumer must
+ * know which.
  *
  * <h2>Peeks</h2>
  *
@@ -22,9 +22,9 @@ import java.util.concurrent.TimeoutException;
  * read or receive, and close; otherwise what {@link Producer} says of claims holds for it. If the
  * other process breaks the rules, it can change the bytes at any time: copy before you validate.
  *
- * <p>All methods throw {@link ClosedChannelException} once the end is closed, {@link SpscException} as
- * the package says, and IllegalStateException while another thread is in a call on this end. All but
- * {@link #close} are for one thread at a time.
+ * <p>All methods throw {@link ClosedChannelException} once the end is closed, {@link SpscException}
+ * as the package says, and IllegalStateException while another thread is in a call on this end. All
+ * but {@link #close} are for one thread at a time.
  */
 public final class Consumer implements AutoCloseable {
   private final End end;
@@ -40,8 +40,8 @@ public final class Consumer implements AutoCloseable {
   }
 
   /**
-   * Waits until n bytes are there, and gives them. Contiguous, wherever they lie, and in however many
-   * pieces they were published.
+   * Waits until n bytes are there, and gives them. Contiguous, wherever they lie, and in however
+   * many pieces they were published.
    *
    * @param n bytes, at most the capacity
    * @return the bytes, read-only
@@ -124,7 +124,8 @@ public final class Consumer implements AutoCloseable {
   }
 
   /**
-   * Chooses whether the peeks from now on may be used by all threads: as {@link Producer#shareClaims}.
+   * Chooses whether the peeks from now on may be used by all threads: as {@link
+   * Producer#shareClaims}.
    *
    * @param shared whether they may
    * @throws IOException as the class says
@@ -233,8 +234,8 @@ public final class Consumer implements AutoCloseable {
 
   /**
    * Gives this end as a channel, in blocking mode. Its close closes this end. A thread that is
-   * interrupted in a read gets a {@link java.nio.channels.ClosedByInterruptException}, and the end is
-   * closed.
+   * interrupted in a read gets a {@link java.nio.channels.ClosedByInterruptException}, and the end
+   * is closed.
    *
    * @return a channel on this end
    */

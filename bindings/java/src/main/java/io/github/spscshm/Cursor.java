@@ -72,8 +72,8 @@ final class Cursor {
   }
 
   /**
-   * Looks at the other side's counter, and says whether it makes room for n bytes, which is not less
-   * than was known. If it is still short, or implausible, the library decides.
+   * Looks at the other side's counter, and says whether it makes room for n bytes, which is not
+   * less than was known. If it is still short, or implausible, the library decides.
    */
   boolean sees(long n) {
     long position = position();

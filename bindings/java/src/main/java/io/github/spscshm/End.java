@@ -229,7 +229,9 @@ final class End {
     return segment;
   }
 
-  /** A publish or a release: what was handed out ends, and the first n bytes are the other side's. */
+  /**
+   * A publish or a release: what was handed out ends, and the first n bytes are the other side's.
+   */
   void handOver(long n) throws ClosedChannelException {
     enter();
     try {

@@ -3,8 +3,8 @@ package io.github.spscshm;
 /**
  * How a message lies in the stream: the payload's length with two flags above it, the tag, the
  * payload, and zeros up to a multiple of 8. A message of more than half the ring goes in several
- * frames, its fragments: all but the last have {@link #MORE}, all but the first {@link #CONTINUES}. A
- * frame is published whole or not at all.
+ * frames, its fragments: all but the last have {@link #MORE}, all but the first {@link #CONTINUES}.
+ * A frame is published whole or not at all.
  */
 final class Frame {
   static final int HEADER = 8;

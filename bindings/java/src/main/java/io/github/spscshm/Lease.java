@@ -7,9 +7,10 @@ import java.lang.ref.Cleaner;
 /**
  * The lifetime of the segment that an end has handed out.
  *
- * <p>A segment's memory may be unmapped only when nobody can use it any more. An arena of one thread
- * costs some nanoseconds, but can be closed by that thread alone. If another thread closes the ring
- * meanwhile, the memory stays until the first thread comes back, or has forgotten the segment.
+ * <p>A segment's memory may be unmapped only when nobody can use it any more. An arena of one
+ * thread costs some nanoseconds, but can be closed by that thread alone. If another thread closes
+ * the ring meanwhile, the memory stays until the first thread comes back, or has forgotten the
+ * segment.
  */
 final class Lease {
   private static final Cleaner FORGOTTEN = Cleaner.create();

@@ -57,8 +57,8 @@ public final class Listener implements AutoCloseable {
    *
    * @return its connection, to be closed
    * @throws InterruptedException if it would have to wait, and the thread is interrupted
-   * @throws IOException a {@link ClosedChannelException} after close, which for a call that waits is
-   *     an {@link AsynchronousCloseException}; an {@link SpscException} if the system has no
+   * @throws IOException a {@link ClosedChannelException} after close, which for a call that waits
+   *     is an {@link AsynchronousCloseException}; an {@link SpscException} if the system has no
    *     descriptors or memory left
    */
   public Connection accept() throws IOException, InterruptedException {

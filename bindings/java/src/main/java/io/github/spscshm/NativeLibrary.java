@@ -29,7 +29,8 @@ final class NativeLibrary {
   private static final MethodHandle STATUS_STRING =
       function("spsc_status_string", FunctionDescriptor.of(ADDRESS, JAVA_INT));
 
-  private static final MethodHandle CREATE = opener("spsc_create_with", ADDRESS, JAVA_LONG, ADDRESS);
+  private static final MethodHandle CREATE =
+      opener("spsc_create_with", ADDRESS, JAVA_LONG, ADDRESS);
   private static final MethodHandle ANONYMOUS =
       opener("spsc_create_anonymous_with", JAVA_LONG, ADDRESS);
   private static final MethodHandle CONNECT = opener("spsc_connect", ADDRESS);

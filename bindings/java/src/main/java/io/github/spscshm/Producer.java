@@ -10,11 +10,11 @@ import java.util.List;
 import java.util.concurrent.TimeoutException;
 
 /**
- * The end of a ring that writes. The first claim, write or send makes its handle the ring's producer,
- * until it is closed.
+ * The end of a ring that writes. The first claim, write or send makes its handle the ring's
+ * producer, until it is closed.
  *
- * <p>A ring carries either bytes (claims and writes) or messages (sends), and the consumer must know
- * which.
+ * <p>A ring carries either bytes (claims and writes) or messages (sends), and the consumer must
+ * know which.
  *
  * <h2>Claims</h2>
  *
@@ -22,14 +22,14 @@ import java.util.concurrent.TimeoutException;
  * write, and close: whoever uses it then gets an {@link IllegalStateException}. {@link
  * MemorySegment#asByteBuffer} gives a view of it that ends with it.
  *
- * <p>It belongs to the thread that claimed it: another one that uses it, or publishes, gets a {@link
- * WrongThreadException}. {@link #shareClaims} lifts that. If another thread closes the ring, the
- * segment stays usable, with no effect on the stream, until its own thread makes its next call here;
- * its memory is never unmapped before. After shareClaims it ends at once.
+ * <p>It belongs to the thread that claimed it: another one that uses it, or publishes, gets a
+ * {@link WrongThreadException}. {@link #shareClaims} lifts that. If another thread closes the ring,
+ * the segment stays usable, with no effect on the stream, until its own thread makes its next call
+ * here; its memory is never unmapped before. After shareClaims it ends at once.
  *
- * <p>All methods throw {@link ClosedChannelException} once the end is closed, {@link SpscException} as
- * the package says, and IllegalStateException while another thread is in a call on this end. All but
- * {@link #close} are for one thread at a time.
+ * <p>All methods throw {@link ClosedChannelException} once the end is closed, {@link SpscException}
+ * as the package says, and IllegalStateException while another thread is in a call on this end. All
+ * but {@link #close} are for one thread at a time.
  */
 public final class Producer implements AutoCloseable {
   private final End end;
@@ -111,8 +111,8 @@ public final class Producer implements AutoCloseable {
   }
 
   /**
-   * Makes the first n claimed bytes visible to the consumer, and wakes it if it sleeps. The claim is
-   * over; what is not published of it is free again. Does not block.
+   * Makes the first n claimed bytes visible to the consumer, and wakes it if it sleeps. The claim
+   * is over; what is not published of it is free again. Does not block.
    *
    * @param n bytes, at most what was claimed
    * @throws IllegalArgumentException if n is more than was claimed; nothing is published then
@@ -124,8 +124,8 @@ public final class Producer implements AutoCloseable {
   }
 
   /**
-   * Chooses whether the claims from now on may be used by all threads. To end such a claim costs some
-   * microseconds, in which all threads of the process are asked.
+   * Chooses whether the claims from now on may be used by all threads. To end such a claim costs
+   * some microseconds, in which all threads of the process are asked.
    *
    * @param shared whether they may
    * @throws IOException as the class says
@@ -176,8 +176,8 @@ public final class Producer implements AutoCloseable {
   }
 
   /**
-   * Sends the bytes of a segment, as {@link #send(byte[], int)}. {@link MemorySegment#ofBuffer} makes
-   * one of a ByteBuffer.
+   * Sends the bytes of a segment, as {@link #send(byte[], int)}. {@link MemorySegment#ofBuffer}
+   * makes one of a ByteBuffer.
    *
    * @param data the payload
    * @param tag to tell kinds of messages apart
@@ -227,8 +227,8 @@ public final class Producer implements AutoCloseable {
   }
 
   /**
-   * Sends the first bytes of what {@link #claimMessage} gave as one message. The claim is over. Does
-   * not block.
+   * Sends the first bytes of what {@link #claimMessage} gave as one message. The claim is over.
+   * Does not block.
    *
    * @param length bytes, at most what was claimed
    * @param tag to tell kinds of messages apart
@@ -241,8 +241,8 @@ public final class Producer implements AutoCloseable {
   }
 
   /**
-   * Takes the role, without waiting: for a producer that may have nothing to send. Otherwise the first
-   * claim, write or send takes it.
+   * Takes the role, without waiting: for a producer that may have nothing to send. Otherwise the
+   * first claim, write or send takes it.
    *
    * @throws IOException as the class says
    */
@@ -251,8 +251,8 @@ public final class Producer implements AutoCloseable {
   }
 
   /**
-   * Gives this end as a channel, in blocking mode: a write writes all that its buffer has. Its close
-   * closes this end. A thread that is interrupted in a write gets a {@link
+   * Gives this end as a channel, in blocking mode: a write writes all that its buffer has. Its
+   * close closes this end. A thread that is interrupted in a write gets a {@link
    * java.nio.channels.ClosedByInterruptException}, and the end is closed.
    *
    * @return a channel on this end
@@ -263,8 +263,8 @@ public final class Producer implements AutoCloseable {
 
   /**
    * Ends the stream: the consumer gets all that was published, and then {@link Status#CLOSED}. What
-   * was claimed and not published is gone. By any thread; ends a call that waits, and waits until it
-   * has left. Closing again does nothing.
+   * was claimed and not published is gone. By any thread; ends a call that waits, and waits until
+   * it has left. Closing again does nothing.
    */
   @Override
   public void close() {

@@ -1,8 +1,8 @@
 package io.github.spscshm;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
-import java.lang.foreign.MemorySegment;
 import java.nio.channels.ClosedChannelException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -48,8 +48,7 @@ final class Receiver {
   }
 
   /** The next message; null if none comes in time. */
-  Message receive(long timeout)
-      throws ClosedChannelException, InterruptedException, SpscException {
+  Message receive(long timeout) throws ClosedChannelException, InterruptedException, SpscException {
     end.enter();
     try {
       if (!next(timeout)) {

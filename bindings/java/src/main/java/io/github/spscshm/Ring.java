@@ -10,8 +10,8 @@ import java.util.concurrent.TimeoutException;
  * #consumer()}, or both.
  *
  * <p>The capacity is rounded up to a power of two that is at least a page. A ring's memory stays as
- * long as any process has it open, and its name until {@link #unlink}. A Ring that is dropped without
- * close stays open until the process ends.
+ * long as any process has it open, and its name until {@link #unlink}. A Ring that is dropped
+ * without close stays open until the process ends.
  *
  * <p>All methods may be called by any thread at any time. None blocks, but {@link #connect(String,
  * Duration)}, and {@link #close} as it says.
@@ -60,8 +60,8 @@ public final class Ring implements AutoCloseable {
   }
 
   /**
-   * Makes a ring without a name and opens it, with the default options. Its memory can't be cut short
-   * by another process. Hand {@link #fd} to that.
+   * Makes a ring without a name and opens it, with the default options. Its memory can't be cut
+   * short by another process. Hand {@link #fd} to that.
    *
    * @param capacity bytes, at least
    * @return the ring, to be closed
@@ -95,8 +95,8 @@ public final class Ring implements AutoCloseable {
    *
    * @param name as for {@link #create(String, long)}
    * @return the ring, to be closed
-   * @throws IOException an {@link SpscException}: {@link Status#NOT_FOUND}, {@link Status#NOT_READY}
-   *     while its creator has not finished, or it can't be opened
+   * @throws IOException an {@link SpscException}: {@link Status#NOT_FOUND}, {@link
+   *     Status#NOT_READY} while its creator has not finished, or it can't be opened
    */
   public static Ring connect(String name) throws IOException {
     return new Ring(name, NativeLibrary.connect(name));
@@ -205,8 +205,8 @@ public final class Ring implements AutoCloseable {
   }
 
   /**
-   * Gives the descriptor of the ring's memory, to hand to another process, or to open as
-   * {@code /proc/self/fd/N}. It stays this Ring's, and is closed on exec.
+   * Gives the descriptor of the ring's memory, to hand to another process, or to open as {@code
+   * /proc/self/fd/N}. It stays this Ring's, and is closed on exec.
    *
    * @return a descriptor
    * @throws IOException a {@link ClosedChannelException}
@@ -246,8 +246,8 @@ public final class Ring implements AutoCloseable {
   }
 
   /**
-   * Closes both ends, as their own close does, and unmaps the memory. Ends calls that wait, and waits
-   * until they have left. Closing again does nothing.
+   * Closes both ends, as their own close does, and unmaps the memory. Ends calls that wait, and
+   * waits until they have left. Closing again does nothing.
    */
   @Override
   public void close() {

@@ -79,8 +79,7 @@ final class Sender {
       if (!reaches(Frame.size(most), timeout)) {
         return null;
       }
-      MemorySegment payload =
-          end.grant(Frame.HEADER + most, Frame.HEADER);
+      MemorySegment payload = end.grant(Frame.HEADER + most, Frame.HEADER);
       claimed = most;
       return payload;
     } finally {

@@ -13,8 +13,8 @@ import java.util.function.LongToIntFunction;
 /** Waits in the library that an interrupt of the thread ends. */
 final class Waiting {
   /**
-   * Most waits of a busy ring end within this, while the library spins. To be ready for an interrupt,
-   * or to let another thread wait, takes longer than they do.
+   * Most waits of a busy ring end within this, while the library spins. To be ready for an
+   * interrupt, or to let another thread wait, takes longer than they do.
    */
   private static final long BRIEFLY = 50_000;
 
@@ -122,8 +122,8 @@ final class Waiting {
   }
 
   /**
-   * Opens what may take long and can't be interrupted, in another thread. After an interrupt of this
-   * one, it is undone there.
+   * Opens what may take long and can't be interrupted, in another thread. After an interrupt of
+   * this one, it is undone there.
    */
   static <T> T elsewhere(Opening<T> opening, Consumer<T> undo)
       throws SpscException, InterruptedException {

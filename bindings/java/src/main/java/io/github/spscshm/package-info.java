@@ -4,8 +4,8 @@
  *
  * <p>A {@link io.github.spscshm.Ring} is made by one process and opened by another. Each uses one
  * end of it, a {@link io.github.spscshm.Producer} or a {@link io.github.spscshm.Consumer}. A {@link
- * io.github.spscshm.Listener} and a {@link io.github.spscshm.Connection} are two rings, one for each
- * direction, between processes that meet at a path.
+ * io.github.spscshm.Listener} and a {@link io.github.spscshm.Connection} are two rings, one for
+ * each direction, between processes that meet at a path.
  *
  * <h2>How calls end</h2>
  *
@@ -18,9 +18,9 @@
  *       that waits when another thread closes it throws the subclass {@link
  *       java.nio.channels.AsynchronousCloseException}.
  *   <li>{@link io.github.spscshm.SpscException}: all else. Its {@link
- *       io.github.spscshm.SpscException#status status} is {@link io.github.spscshm.Status#CLOSED} at
- *       the end of the stream, {@link io.github.spscshm.Status#PEER_DEAD} if the other process died,
- *       {@link io.github.spscshm.Status#INTERRUPTED} after {@link
+ *       io.github.spscshm.SpscException#status status} is {@link io.github.spscshm.Status#CLOSED}
+ *       at the end of the stream, {@link io.github.spscshm.Status#PEER_DEAD} if the other process
+ *       died, {@link io.github.spscshm.Status#INTERRUPTED} after {@link
  *       io.github.spscshm.Ring#wakeupAll wakeupAll}, or an error.
  * </ul>
  *

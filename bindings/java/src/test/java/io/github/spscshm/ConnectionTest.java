@@ -101,8 +101,7 @@ class ConnectionTest {
       try (Listener listener = Listener.bind(path)) {
         assertThrows(TimeoutException.class, () -> listener.accept(Duration.ofMillis(5)));
         assertThrows(TimeoutException.class, () -> listener.accept(Duration.ZERO));
-        assertThrows(
-            TimeoutException.class, () -> Connection.dial(path, Duration.ofMillis(5)));
+        assertThrows(TimeoutException.class, () -> Connection.dial(path, Duration.ofMillis(5)));
         assertEquals(
             Status.ALREADY_EXISTS,
             assertThrows(SpscException.class, () -> Listener.bind(path)).status());
@@ -132,7 +131,14 @@ class ConnectionTest {
           client.write(ByteBuffer.allocate(1));
           server.join();
         }
-        Threads<Connection> last = start(virtual, listener::accept);
+        Threads<Void> last =
+            start(
+                virtual,
+                () -> {
+                  while (true) {
+                    listener.accept().close();
+                  }
+                });
         Thread.sleep(virtual ? 0 : 5);
         listener.close();
         listener.close();
@@ -149,8 +155,7 @@ class ConnectionTest {
         Threads<Connection> server = Threads.start(listener::accept);
         Connection client = Connection.dial(path, LONG);
         Connection accepted = server.join();
-        Threads<Integer> reader =
-            start(virtual, () -> accepted.read(ByteBuffer.allocate(1)));
+        Threads<Integer> reader = start(virtual, () -> accepted.read(ByteBuffer.allocate(1)));
         client.close();
         client.close();
         assertFalse(client.isOpen());
@@ -160,8 +165,7 @@ class ConnectionTest {
         Threads<Connection> again = Threads.start(listener::accept);
         try (Connection second = Connection.dial(path, LONG);
             Connection other = again.join()) {
-          Threads<Integer> interrupted =
-              start(virtual, () -> second.read(ByteBuffer.allocate(1)));
+          Threads<Integer> interrupted = start(virtual, () -> second.read(ByteBuffer.allocate(1)));
           interrupted.thread.interrupt();
           assertThrows(ClosedByInterruptException.class, interrupted::join);
           // The other direction goes on.

@@ -62,8 +62,7 @@ class EndingTest {
       Threads<Message> reader = Threads.start(() -> ring.consumer().receive());
       Threads.awaitParked(ring, true);
       ring.wakeupAll();
-      assertEquals(
-          Status.INTERRUPTED, assertThrows(SpscException.class, reader::join).status());
+      assertEquals(Status.INTERRUPTED, assertThrows(SpscException.class, reader::join).status());
     }
   }
 

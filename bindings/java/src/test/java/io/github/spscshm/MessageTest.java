@@ -154,8 +154,7 @@ class MessageTest {
                 ring.producer().send(MemorySegment.ofArray(bytes(5000, 2)), 2);
                 return null;
               });
-      SpscException error =
-          assertThrows(SpscException.class, () -> ring.consumer().receive());
+      SpscException error = assertThrows(SpscException.class, () -> ring.consumer().receive());
       assertEquals(Status.TOO_LARGE, error.status());
       Message message = ring.consumer().receive();
       assertEquals(2, message.tag());
