@@ -61,6 +61,32 @@ const GO: Tongue = Tongue {
     },
 };
 
+const JAVA: Tongue = Tongue {
+    mark: "java",
+    build: |text, program| {
+        // A class and its file have one name, so each program has a directory of its own.
+        let directory = program.with_extension("java");
+        std::fs::create_dir_all(&directory).expect("target/tmp can be written");
+        let class = if text.contains("class Producer") { "Producer" } else { "Consumer" };
+        let file = directory.join(format!("{class}.java"));
+        std::fs::write(&file, text).expect("as above");
+        let sources = source("bindings/java/src/main/java/io/github/spscshm");
+        let mut javac = Command::new("javac");
+        javac.args(["--release", "22", "-d"]).arg(&directory).arg(&file);
+        for entry in std::fs::read_dir(sources).expect("the Java package is there") {
+            javac.arg(entry.expect("it can be listed").path());
+        }
+        output_of(&mut javac);
+        let script = format!(
+            "#!/bin/sh\nexec java --enable-native-access=ALL-UNNAMED '-Dspsc.shm.library={}' -cp '{}' {class}\n",
+            source("target/release/libspsc_shm.so").display(),
+            directory.display(),
+        );
+        std::fs::write(program, script).expect("as above");
+        run(Command::new("chmod").arg("+x").arg(program));
+    },
+};
+
 const PYTHON: Tongue = Tongue {
     mark: "python",
     build: |text, program| {
@@ -149,13 +175,13 @@ fn the_programs_of_the_readme_compile_and_speak_with_each_other() {
     all_speak_with_all("readme", &[C, CPP, RUST]);
 }
 
-/// It needs Go, Node.js and Python: `cargo test --test readme -- --ignored`
+/// It needs Go, a JDK, Node.js and Python: `cargo test --test readme -- --ignored`
 #[test]
-#[ignore = "needs Go, Node.js and Python"]
+#[ignore = "needs Go, a JDK, Node.js and Python"]
 fn those_in_other_languages_too() {
-    // The Go package links the release build.
+    // The Go package links the release build, and Java loads it.
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--release", "--lib", "-p", "spsc-shm", "--target-dir"]);
     output_of(cargo.arg(source("target")).current_dir(source("")));
-    all_speak_with_all("readme-all", &[C, CPP, RUST, GO, PYTHON, JAVASCRIPT]);
+    all_speak_with_all("readme-all", &[C, CPP, RUST, GO, JAVA, PYTHON, JAVASCRIPT]);
 }
