@@ -124,8 +124,8 @@ public final class Producer implements AutoCloseable {
   }
 
   /**
-   * Chooses whether the claims from now on may be used by all threads. To end such a claim costs
-   * some microseconds, in which all threads of the process are asked.
+   * Chooses whether the claims from now on may be used by all threads. To end such a claim takes
+   * many microseconds, in which all threads of the process are asked.
    *
    * @param shared whether they may
    * @throws IOException as the class says
