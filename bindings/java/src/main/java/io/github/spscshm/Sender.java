@@ -152,8 +152,6 @@ final class Sender {
       long length = Math.min(piece, whole - offset);
       if (offset + length < whole) {
         flags |= Frame.MORE;
-      } else {
-        flags &= ~Frame.MORE;
       }
       if (!sendFrame(data, offset, length, flags, tag, Waiting.left(timeout, deadline))) {
         return false;

@@ -53,6 +53,11 @@ class EndingTest {
       assertEquals(1, ring.consumer().receive().tag());
       assertThrows(InterruptedException.class, () -> ring.consumer().receive());
       assertFalse(Thread.interrupted());
+      // Also a wait that is over before it sleeps.
+      Thread.currentThread().interrupt();
+      assertThrows(
+          InterruptedException.class, () -> ring.consumer().receive(Duration.ofNanos(1000)));
+      assertFalse(Thread.interrupted());
     }
   }
 
