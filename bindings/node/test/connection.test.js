@@ -17,7 +17,10 @@ async function serve(t, ...words) {
   const server = createServer(...words);
   const path = socketPath();
   const connections = new Set();
-  server.on('connection', (connection) => connections.add(connection));
+  server.on('connection', (connection) => {
+    connections.add(connection);
+    connection.once('close', () => connections.delete(connection));
+  });
   t.after(() => {
     server.close();
     for (const connection of connections) connection.destroy();
