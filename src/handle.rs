@@ -277,6 +277,8 @@ impl Handle {
             published: released.wrapping_add(available),
             released,
             available,
+            // Where that can't be told, it is safer to think so.
+            in_use: self.locks.in_use().unwrap_or(true),
             producer: self.role_stats::<Tx>(),
             consumer: self.role_stats::<Rx>(),
         }
@@ -358,6 +360,10 @@ pub struct Stats {
     pub released: u64,
     /// Bytes published and not yet released.
     pub available: u64,
+    /// Whether a live handle has a role, or made the ring. One that is not in use is stale:
+    /// [`Options::replace_stale`](crate::Options::replace_stale) and
+    /// [`Ring::unlink_stale`](crate::Ring::unlink_stale) may take its name.
+    pub in_use: bool,
     /// The side that writes.
     pub producer: RoleStats,
     /// The side that reads.

@@ -207,6 +207,26 @@ impl Ring {
         Segment::unlink(name.as_ref().as_bytes())
     }
 
+    /// Removes the name of a ring that nobody uses: no live handle made it, or has a role in it. Gives
+    /// whether it did; false if somebody uses the ring. It may hold bytes that nobody has read yet.
+    ///
+    /// ```
+    /// # let name = &format!("doc-unlink-stale-{}", std::process::id());
+    /// use spsc_shm::Ring;
+    /// let ring = Ring::create(name, 4096)?;
+    /// assert!(!Ring::unlink_stale(name)?);
+    /// drop(ring);
+    /// assert!(Ring::unlink_stale(name)?);
+    /// # Ok::<(), spsc_shm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Status::InvalidName`], [`Status::NotFound`], [`Status::NotARing`], [`Status::Version`],
+    /// [`Status::Permission`], [`Status::System`].
+    pub fn unlink_stale(name: impl AsRef<OsStr>) -> Result<bool> {
+        Segment::unlink_stale(name.as_ref().as_bytes())
+    }
+
     /// The two ends, for one thread each.
     ///
     /// Each takes its role in the ring at its first use, and gives it up when it is dropped.

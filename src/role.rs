@@ -183,6 +183,14 @@ mod file_locks {
                 || lock::held_by_another(self.file.as_fd(), bytes(role))?)
         }
 
+        /// Whether any handle, this one included, has a role or made the ring.
+        pub(crate) fn in_use(&self) -> Result<bool> {
+            // SAFETY: it stays open for as long as the locks are used (`new`).
+            let public = unsafe { BorrowedFd::borrow_raw(self.public) };
+            // No lock is held there, so this sees all, also this handle's own.
+            lock::held_by_another(public, 0..CREATOR + 1)
+        }
+
         /// Lets go of all locks, also in every copy of the descriptor, unless they are the parent's.
         pub(crate) fn release_all(&self) {
             let ours = self.generation.load(Ordering::Acquire) == self.generation();

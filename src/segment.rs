@@ -147,6 +147,33 @@ impl Segment {
         file::unlink(name)
     }
 
+    /// Removes the name of a ring that nobody uses. False if somebody uses it.
+    ///
+    /// Between a look at the name and its removal, another process may give it to a new ring. So the
+    /// object is first given a name that nobody else knows. If it is not the one that was looked at, it
+    /// gets its name back.
+    pub(crate) fn unlink_stale(name: &[u8]) -> Result<bool> {
+        if !file::metadata_of_name(name)?.regular {
+            return Err(Status::NotARing.into());
+        }
+        let ring = file::open(name)?;
+        Self::read_shape_of(ring.as_fd(), &[MAGIC, 0])?;
+        // While its locks are held, nobody begins to use it.
+        if !claim_stale(ring.as_fd())? {
+            return Ok(false);
+        }
+        let own = TemporaryName::rename(name)?;
+        if own.identity()? == file::metadata(ring.as_fd())?.identity {
+            return Ok(true);
+        }
+        match file::rename(own.as_bytes(), name) {
+            // A newer ring has the name. This one would have lost it to that one's maker.
+            Err(error) if error.status() == Status::AlreadyExists => {}
+            renamed => renamed?,
+        }
+        Ok(false)
+    }
+
     /// The control block. It lives as long as the segment, and other processes change it.
     pub(crate) fn control(&self) -> &Control {
         // SAFETY: the mapping holds a control block at this place (its size is below
@@ -397,11 +424,20 @@ struct TemporaryName(NameBuffer);
 
 impl TemporaryName {
     fn link(file: BorrowedFd<'_>) -> Result<Self> {
+        Self::new(|own| file::link_name(file, own))
+    }
+
+    /// In the place of the name that it has.
+    fn rename(name: &[u8]) -> Result<Self> {
+        Self::new(|own| file::rename(name, own))
+    }
+
+    fn new(give: impl Fn(&[u8]) -> Result<()>) -> Result<Self> {
         loop {
             let mut name = NameBuffer::new();
             write!(name, ".spsc-shm.{}.{:x}", process_id(), clock::now())
                 .map_err(|_| Status::InvalidName)?;
-            match file::link_name(file, name.as_bytes()) {
+            match give(name.as_bytes()) {
                 // A process in another PID namespace has the same number and asks at the same time.
                 Err(error) if error.status() == Status::AlreadyExists => {}
                 Err(error) => return Err(error),

@@ -647,3 +647,28 @@ fn unlinking_hurts_nobody_who_has_the_ring_open() {
     producer.claim(3, NOW).unwrap().publish_all();
     assert_eq!(consumer.peek(3, NOW).unwrap().len(), 3);
 }
+
+#[test]
+fn only_a_ring_that_nobody_uses_loses_its_name_as_stale() {
+    let name = Name::new();
+    let made = Ring::create(&*name, 4096).unwrap();
+    let watching = Ring::connect(&*name).unwrap();
+    assert!(!Ring::unlink_stale(&*name).unwrap() && watching.stats().in_use, "its maker lives");
+    drop(made);
+    assert!(!watching.stats().in_use, "whoever only looks does not use it");
+    let mut producer = Ring::connect(&*name).unwrap().into_producer();
+    producer.write_all(b"unread").unwrap();
+    assert!(!Ring::unlink_stale(&*name).unwrap() && watching.stats().in_use, "it has a producer");
+    drop(producer);
+    assert_eq!(watching.stats().available, 6);
+    assert!(Ring::unlink_stale(&*name).unwrap());
+    assert_eq!(status(Ring::unlink_stale(&*name)), Status::NotFound);
+    // Whoever has it open keeps it.
+    let mut text = String::new();
+    watching.into_consumer().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "unread");
+    let file = format!("/dev/shm/{}", name.trim_start_matches('/'));
+    fs::write(&file, "no ring").unwrap();
+    assert_eq!(status(Ring::unlink_stale(&*name)), Status::NotARing);
+    fs::remove_file(file).unwrap();
+}

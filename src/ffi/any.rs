@@ -210,9 +210,10 @@ struct Dump(Stats);
 
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stats { capacity, published, released, available, producer, consumer } = &self.0;
+        let Stats { capacity, published, released, available, in_use, producer, consumer } =
+            &self.0;
         write!(f, "capacity={capacity} published={published} released={released}")?;
-        write!(f, " available={available}")?;
+        write!(f, " available={available} in_use={in_use}")?;
         let role = |f: &mut fmt::Formatter<'_>, name: &str, role: &RoleStats| {
             let RoleStats { state, generation, pid, parked, parks, wakes, interruptions } = role;
             write!(f, " {name}={state:?} pid={pid} generation={generation} parked={parked}")?;
