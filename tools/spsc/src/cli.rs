@@ -1,0 +1,201 @@
+//! The command line. The completions and the man pages are made of this, too.
+
+use crate::text::{size, span};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Looks at rings in shared memory, and streams through them.
+///
+/// A verb that only looks takes no part in a ring, and changes nothing of it.
+#[derive(Debug, Parser)]
+#[command(name = "spsc", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Lists the rings of this machine that have a name
+    Ls(Ls),
+    /// Says what can be seen of one ring
+    Stat(Stat),
+    /// Shows the traffic of all rings, live
+    Top(Top),
+    /// Removes names of rings
+    Rm(Rm),
+    /// Sends standard input through a ring
+    Send(Send),
+    /// Writes what comes through a ring to standard output
+    Recv(Recv),
+    /// Waits for a client at a path; standard input goes to it, and what it says to standard output
+    Listen(Listen),
+    /// Connects to a path; standard input goes there, and what comes back to standard output
+    Dial(Dial),
+    /// Runs a command with a connection on a descriptor, and talks to it as `dial` does
+    Exec(Exec),
+    /// Looks at what this machine has for rings, and says what to do about it
+    Doctor(Doctor),
+    /// Prints completions for a shell
+    Completions(Completions),
+    /// Prints the man page, or writes all of them to a directory
+    Man(Man),
+}
+
+#[derive(Debug, Args)]
+pub struct Ls {
+    /// Prints JSON: docs/TOOL.md has the members
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Stat {
+    /// The ring
+    pub name: String,
+    /// Prints JSON: docs/TOOL.md has the members
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// Bytes a second, the most first
+    #[default]
+    Rate,
+    /// How full it is, the fullest first
+    Fill,
+    /// By name
+    Name,
+}
+
+#[derive(Debug, Args)]
+pub struct Top {
+    /// Seconds between two looks
+    #[arg(long, default_value = "1", value_parser = span)]
+    pub interval: Duration,
+    /// What to sort by; the key s changes it
+    #[arg(long, value_enum, default_value_t)]
+    pub sort: Order,
+    /// Shows rings only whose name has this in it; the key / changes it
+    #[arg(long, default_value = "")]
+    pub filter: String,
+    /// Prints the figures once, in Prometheus' text format, and ends
+    #[arg(long, conflicts_with = "json")]
+    pub prometheus: bool,
+    /// Prints a line of JSON for each look, instead of a screen
+    #[arg(long)]
+    pub json: bool,
+    /// Ends after so many looks
+    #[arg(long)]
+    pub count: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Rm {
+    /// The rings. Without --stale a name is removed whoever uses the ring; those who have it open keep it
+    #[arg(required_unless_present = "stale")]
+    pub names: Vec<String>,
+    /// Removes only rings that nobody uses; without a name, all of them
+    #[arg(long)]
+    pub stale: bool,
+    /// Says what would be removed, and removes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Prints JSON: docs/TOOL.md has the members
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Send {
+    /// The ring. It is made, unless --existing is given; a ring of this name that nobody uses is replaced
+    pub name: String,
+    /// Uses a ring that is there, or waits for it
+    #[arg(long, conflicts_with_all = ["capacity", "mode"])]
+    pub existing: bool,
+    /// Bytes of the ring, at least: 65536, 64KiB, 1MiB
+    #[arg(long, default_value = "1MiB", value_parser = size)]
+    pub capacity: u64,
+    /// Permission bits of the ring, less the umask
+    #[arg(long, default_value = "600", value_parser = mode)]
+    pub mode: u32,
+    #[command(flatten)]
+    pub common: Copy,
+}
+
+#[derive(Debug, Args)]
+pub struct Recv {
+    /// The ring. It is waited for, and its name is removed when it is there
+    pub name: String,
+    /// Leaves the name
+    #[arg(long)]
+    pub keep: bool,
+    #[command(flatten)]
+    pub common: Copy,
+}
+
+#[derive(Debug, Args)]
+pub struct Copy {
+    /// Seconds to wait, for the ring and then for each piece; without it there is no limit
+    #[arg(long, value_parser = span)]
+    pub timeout: Option<Duration>,
+    /// Shows no progress on a terminal
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Listen {
+    /// The path, the file of a Unix socket
+    pub path: PathBuf,
+    /// Permission bits of the path
+    #[arg(long, default_value = "600", value_parser = mode)]
+    pub mode: u32,
+}
+
+#[derive(Debug, Args)]
+pub struct Dial {
+    /// The path, the file of a Unix socket
+    pub path: PathBuf,
+    /// Seconds to wait for the connection; without it there is no limit
+    #[arg(long, value_parser = span)]
+    pub timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// The command. It finds the number of its descriptor in SPSC_CONN_FD, and adopts it as a client
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Prints JSON: docs/TOOL.md has the members
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Writes spsc.1 and a page for each verb there
+    pub directory: Option<PathBuf>,
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o777 => Ok(mode),
+        _ => Err("permission bits are octal, up to 777".into()),
+    }
+}

@@ -1,0 +1,290 @@
+//! `spsc top`: the traffic of all rings, live, on a terminal; or as lines of JSON, or for Prometheus.
+
+use crate::cli::{Order, Top};
+use crate::exit::{About, Result};
+use crate::listing::who;
+use crate::look::{self, Look, Side};
+use crate::text::{bytes, plain};
+use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::layout::{Constraint, Layout};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::Line;
+use ratatui::widgets::{Row, Table};
+use ratatui::{DefaultTerminal, Frame};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// A ring, and what has happened to it since the look before.
+#[derive(Serialize)]
+struct Traffic {
+    #[serde(flatten)]
+    look: Look,
+    published_per_s: f64,
+    released_per_s: f64,
+    /// Sleeps of the two processes, for any reason.
+    sleeps_per_s: f64,
+}
+
+/// The looks before, by name.
+#[derive(Default)]
+struct History {
+    before: HashMap<String, (Instant, Look)>,
+}
+
+impl History {
+    fn look(&mut self) -> Result<Vec<Traffic>> {
+        let mut before = std::mem::take(&mut self.before);
+        let mut all = Vec::new();
+        for look in look::all().about("/dev/shm")? {
+            let now = Instant::now();
+            // A ring that was replaced begins anew.
+            let earlier = before.remove(&look.name).filter(|(_, old)| old.age_s <= look.age_s);
+            all.push(traffic(&look, earlier.as_ref(), now));
+            self.before.insert(look.name.clone(), (now, look));
+        }
+        Ok(all)
+    }
+}
+
+fn traffic(look: &Look, earlier: Option<&(Instant, Look)>, now: Instant) -> Traffic {
+    let rate = |of: fn(&Look) -> u64| match earlier {
+        Some((at, old)) => {
+            of(look).wrapping_sub(of(old)) as f64 / now.duration_since(*at).as_secs_f64().max(1e-9)
+        }
+        None => 0.0,
+    };
+    let sleeps = |side: fn(&Look) -> &Side| match earlier {
+        Some((at, old)) if side(old).pid == side(look).pid => {
+            let (new, old) = (side(look).process_sleeps, side(old).process_sleeps);
+            let more = new.zip(old).map_or(0, |(new, old)| new.saturating_sub(old));
+            more as f64 / now.duration_since(*at).as_secs_f64().max(1e-9)
+        }
+        _ => 0.0,
+    };
+    Traffic {
+        look: look.clone(),
+        published_per_s: rate(|look| look.published),
+        released_per_s: rate(|look| look.released),
+        sleeps_per_s: sleeps(|look| &look.producer) + sleeps(|look| &look.consumer),
+    }
+}
+
+pub fn run(options: &Top) -> Result {
+    if options.prometheus {
+        prometheus(&look::all().about("/dev/shm")?)?;
+    } else if options.json {
+        lines(options)?;
+    } else {
+        let mut screen = Screen::new(options);
+        // It puts the terminal back, also when the program panics.
+        let mut terminal = ratatui::init();
+        let result = screen.run(&mut terminal);
+        ratatui::restore();
+        result?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lines(options: &Top) -> Result<()> {
+    let mut history = History::default();
+    let mut looks = 0;
+    loop {
+        let shown: Vec<_> = history.look()?;
+        let shown: Vec<_> =
+            shown.iter().filter(|one| one.look.name.contains(&options.filter)).collect();
+        let mut out = stdout().lock();
+        writeln!(out, "{}", serde_json::to_string(&shown).expect("plain values"))?;
+        out.flush()?;
+        looks += 1;
+        if options.count == Some(looks) {
+            return Ok(());
+        }
+        std::thread::sleep(options.interval);
+    }
+}
+
+fn prometheus(looks: &[Look]) -> Result<()> {
+    type Figure = fn(&Look) -> f64;
+    let up = |side: &Side| f64::from(u8::from(side.state == "attached"));
+    let figures: [(&str, &str, &str, Figure); 7] = [
+        ("capacity_bytes", "gauge", "Bytes that the ring holds at most.", |l| l.capacity as f64),
+        ("available_bytes", "gauge", "Bytes published and not yet released.", |l| {
+            l.available as f64
+        }),
+        ("published_bytes_total", "counter", "Bytes ever published.", |l| l.published as f64),
+        ("released_bytes_total", "counter", "Bytes ever released.", |l| l.released as f64),
+        ("in_use", "gauge", "Whether a live handle has a role, or made the ring.", |l| {
+            f64::from(u8::from(l.in_use))
+        }),
+        ("producer_up", "gauge", "Whether the ring has a live producer.", |_| 0.0),
+        ("consumer_up", "gauge", "Whether the ring has a live consumer.", |_| 0.0),
+    ];
+    let mut out = stdout().lock();
+    for (name, kind, help, figure) in figures {
+        writeln!(out, "# HELP spsc_ring_{name} {help}\n# TYPE spsc_ring_{name} {kind}")?;
+        for look in looks {
+            let value = match name {
+                "producer_up" => up(&look.producer),
+                "consumer_up" => up(&look.consumer),
+                _ => figure(look),
+            };
+            let ring = look.name.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+            writeln!(out, "spsc_ring_{name}{{ring=\"{ring}\"}} {value}")?;
+        }
+    }
+    Ok(())
+}
+
+struct Screen {
+    history: History,
+    shown: Vec<Traffic>,
+    interval: Duration,
+    left: Option<u64>,
+    order: Order,
+    reversed: bool,
+    filter: String,
+    /// Whether the keys go into the filter.
+    typing: bool,
+}
+
+impl Screen {
+    fn new(options: &Top) -> Self {
+        Self {
+            history: History::default(),
+            shown: Vec::new(),
+            interval: options.interval,
+            left: options.count,
+            order: options.sort,
+            reversed: false,
+            filter: options.filter.clone(),
+            typing: false,
+        }
+    }
+
+    fn run(&mut self, terminal: &mut DefaultTerminal) -> Result<()> {
+        loop {
+            self.shown = self.history.look()?;
+            if let Some(left) = self.left.as_mut() {
+                if *left == 0 {
+                    return Ok(());
+                }
+                *left -= 1;
+            }
+            let next = Instant::now() + self.interval;
+            loop {
+                terminal.draw(|frame| self.draw(frame))?;
+                let rest = next.saturating_duration_since(Instant::now());
+                if !event::poll(rest)? {
+                    break;
+                }
+                if let Event::Key(key) = event::read()?
+                    && key.kind == KeyEventKind::Press
+                    && self.quits(key)
+                {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn quits(&mut self, key: KeyEvent) -> bool {
+        let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        match key.code {
+            _ if key == interrupt => return true,
+            KeyCode::Enter | KeyCode::Esc if self.typing => self.typing = false,
+            KeyCode::Backspace if self.typing => _ = self.filter.pop(),
+            KeyCode::Char(letter) if self.typing => self.filter.push(letter),
+            KeyCode::Char('q') | KeyCode::Esc => return true,
+            KeyCode::Char('/') => {
+                self.typing = true;
+                self.filter.clear();
+            }
+            KeyCode::Char('r') => self.reversed = !self.reversed,
+            KeyCode::Char('s') => {
+                self.order = match self.order {
+                    Order::Rate => Order::Fill,
+                    Order::Fill => Order::Name,
+                    Order::Name => Order::Rate,
+                }
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// Those that match, in order.
+    fn sorted(&self) -> Vec<&Traffic> {
+        let mut rows: Vec<_> =
+            self.shown.iter().filter(|one| one.look.name.contains(&self.filter)).collect();
+        match self.order {
+            Order::Rate => rows.sort_by(|a, b| b.published_per_s.total_cmp(&a.published_per_s)),
+            Order::Fill => rows.sort_by(|a, b| b.look.fill().total_cmp(&a.look.fill())),
+            Order::Name => rows.sort_by(|a, b| a.look.name.cmp(&b.look.name)),
+        }
+        if self.reversed {
+            rows.reverse();
+        }
+        rows
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>) {
+        let [head, body, foot] =
+            Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])
+                .areas(frame.area());
+        let rows = self.sorted();
+        let order = match self.order {
+            Order::Rate => "bytes a second",
+            Order::Fill => "fill",
+            Order::Name => "name",
+        };
+        let total: f64 = rows.iter().map(|one| one.published_per_s).sum();
+        let count = rows.len();
+        frame.render_widget(
+            Line::from(format!("{count} rings, {}/s in all, by {order}", bytes(total as u64))),
+            head,
+        );
+        let widths = [
+            Constraint::Min(12),
+            Constraint::Length(17),
+            Constraint::Length(12),
+            Constraint::Length(12),
+            Constraint::Length(9),
+            Constraint::Length(20),
+            Constraint::Length(20),
+        ];
+        let titles = ["RING", "FILL", "IN/s", "OUT/s", "SLEEPS/s", "PRODUCER", "CONSUMER"];
+        let titles = Row::new(titles).style(Style::new().add_modifier(Modifier::REVERSED));
+        frame.render_widget(
+            Table::new(rows.iter().map(|one| row(one)), widths).header(titles),
+            body,
+        );
+        let keys = if self.typing {
+            format!("filter: {}_", plain(&self.filter))
+        } else if self.filter.is_empty() {
+            "q quit   s sort   r reverse   / filter".to_owned()
+        } else {
+            format!("q quit   s sort   r reverse   / filter: {}", plain(&self.filter))
+        };
+        frame.render_widget(Line::from(keys), foot);
+    }
+}
+
+fn row(one: &Traffic) -> Row<'static> {
+    const WIDTH: usize = 10;
+    let look = &one.look;
+    let filled = (look.fill() * WIDTH as f64).round().clamp(0.0, WIDTH as f64) as usize;
+    let bar = format!("{}{}", "█".repeat(filled), "░".repeat(WIDTH - filled));
+    let side = |side: &Side| format!("{}{}", if side.sleeps { "z " } else { "  " }, who(side));
+    Row::new([
+        plain(&look.name),
+        format!("{bar} {:3.0} %", 100.0 * look.fill()),
+        bytes(one.published_per_s as u64),
+        bytes(one.released_per_s as u64),
+        format!("{:.0}", one.sleeps_per_s),
+        side(&look.producer),
+        side(&look.consumer),
+    ])
+}
