@@ -24,8 +24,9 @@ import java.util.concurrent.TimeoutException;
  *
  * <p>It belongs to the thread that claimed it: another one that uses it, or publishes, gets a
  * {@link WrongThreadException}. {@link #shareClaims} lifts that. If another thread closes the ring,
- * the segment stays usable, with no effect on the stream, until its own thread makes its next call
- * here; its memory is never unmapped before. After shareClaims it ends at once.
+ * the segment stays usable until its own thread makes its next call here, and its memory is not
+ * unmapped before. Do not write there any more: the bytes may be another producer's by then. After
+ * shareClaims it ends at once.
  *
  * <p>All methods throw {@link ClosedChannelException} once the end is closed, {@link SpscException}
  * as the package says, and IllegalStateException while another thread is in a call on this end. All
