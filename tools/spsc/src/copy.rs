@@ -7,12 +7,13 @@
 use crate::cli::{Copy, Recv, Send};
 use crate::exit::{About, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use spsc_shm::{Options, Ring, Status};
+use spsc_shm::{Consumer, Options, Ring, Status};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// A standard stream without a buffer of Rust's between.
 pub fn unbuffered(stream: &impl AsRawFd) -> ManuallyDrop<File> {
@@ -68,28 +69,36 @@ pub fn recv(options: &Recv) -> Result {
             removed => removed.about(name)?,
         }
     }
-    let piece = piece(ring.capacity());
-    let mut consumer = ring.into_consumer();
-    let mut output = unbuffered(&io::stdout());
     let bar = progress(&options.common, None);
+    drain(&mut ring.into_consumer(), options.common.timeout, |n| bar.inc(n as u64)).about(name)?;
+    bar.finish();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a stream to standard output, up to its end, and tells of each piece.
+pub fn drain(
+    consumer: &mut Consumer,
+    timeout: Option<Duration>,
+    mut wrote: impl FnMut(usize),
+) -> Result<()> {
+    let piece = piece(consumer.ring().capacity());
+    let mut output = unbuffered(&io::stdout());
     loop {
-        let grant = match consumer.peek_some(1, options.common.timeout) {
-            Err(error) if error.status() == Status::Closed => break,
-            granted => granted.about(name)?,
+        let grant = match consumer.peek_some(1, timeout) {
+            Err(error) if error.status() == Status::Closed => return Ok(()),
+            granted => granted?,
         };
         // SAFETY: as many bytes as are peeked. The kernel reads them, whatever the producer does.
         let data = unsafe { std::slice::from_raw_parts(grant.as_ptr(), grant.len().min(piece)) };
         match output.write(data) {
             Ok(n) => {
-                grant.release(n).about(name)?;
-                bar.inc(n as u64);
+                grant.release(n)?;
+                wrote(n);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error).about("standard output"),
         }
     }
-    bar.finish();
-    Ok(ExitCode::SUCCESS)
 }
 
 /// A bar on a terminal: with what is left, if the input is a file.

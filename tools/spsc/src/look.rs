@@ -9,6 +9,9 @@ use std::time::{Duration, SystemTime};
 /// Where names of rings are.
 const DIRECTORY: &str = "/dev/shm";
 
+/// The state of a side that a live handle has.
+const ATTACHED: &str = "attached";
+
 /// One look at a ring.
 #[derive(Clone, Debug, Serialize)]
 pub struct Look {
@@ -53,6 +56,13 @@ impl Look {
     }
 }
 
+impl Side {
+    /// Whether a live handle has this role.
+    pub fn is_attached(&self) -> bool {
+        self.state == ATTACHED
+    }
+}
+
 /// A look at the ring of this name.
 pub fn at(name: &str) -> spsc_shm::Result<Look> {
     let stats = Ring::connect(name)?.stats();
@@ -90,7 +100,7 @@ fn is_no_ring(status: Status) -> bool {
 }
 
 /// Names that may be of rings.
-pub fn names() -> io::Result<Vec<String>> {
+fn names() -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(DIRECTORY)? {
         let entry = entry?;
@@ -115,7 +125,7 @@ fn age(name: &str) -> Option<Duration> {
 fn side(stats: &RoleStats) -> Side {
     let state = match stats.state {
         RoleState::Never => "never",
-        RoleState::Attached => "attached",
+        RoleState::Attached => ATTACHED,
         RoleState::Closed => "closed",
         RoleState::Dead => "dead",
         _ => "unknown",

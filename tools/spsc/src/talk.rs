@@ -2,9 +2,9 @@
 //! its end.
 
 use crate::cli::{Dial, Exec, Listen};
-use crate::copy::unbuffered;
-use crate::exit::{About, Failure, Result};
-use spsc_shm::{ConnOptions, Connection, Consumer, Producer, Status};
+use crate::copy::{drain, unbuffered};
+use crate::exit::{About, Result};
+use spsc_shm::{ConnOptions, Connection, Producer};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -71,7 +71,7 @@ fn code(status: ExitStatus) -> ExitCode {
 /// other side is gone.
 fn talk(connection: Connection) -> Result<()> {
     // The socket, which tells each side of the other's end, closes after both rings.
-    let (producer, consumer, doorbell) = connection.into_parts();
+    let (producer, mut consumer, doorbell) = connection.into_parts();
     let interrupter = producer.interrupter();
     let producer = Arc::new(Mutex::new(Some(producer)));
     let sender = Arc::clone(&producer);
@@ -82,7 +82,8 @@ fn talk(connection: Connection) -> Result<()> {
         }
         drop(pouring);
     });
-    drain(consumer)?;
+    drain(&mut consumer, None, |_| {})?;
+    drop(consumer);
     wait_for_hang_up([poured.as_raw_fd(), doorbell.as_raw_fd()])?;
     // The thread may stand in a read that never ends. It holds the lock only while it writes.
     interrupter.interrupt();
@@ -123,19 +124,5 @@ fn pour(producer: &Mutex<Option<Producer>>) -> Result<()> {
         if producer.write_all(&buffer[..n]).is_err() {
             return Ok(());
         }
-    }
-}
-
-fn drain(mut consumer: Consumer) -> Result<()> {
-    let mut output = unbuffered(&io::stdout());
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let mut grant = match consumer.peek_some(1, None) {
-            Err(error) if error.status() == Status::Closed => return Ok(()),
-            granted => granted.map_err(Failure::from)?,
-        };
-        let n = grant.read(&mut buffer)?;
-        grant.release(n)?;
-        output.write_all(&buffer[..n]).about("standard output")?;
     }
 }

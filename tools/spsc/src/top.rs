@@ -50,25 +50,27 @@ impl History {
 }
 
 fn traffic(look: &Look, earlier: Option<&(Instant, Look)>, now: Instant) -> Traffic {
-    let rate = |of: fn(&Look) -> u64| match earlier {
-        Some((at, old)) => {
-            of(look).wrapping_sub(of(old)) as f64 / now.duration_since(*at).as_secs_f64().max(1e-9)
-        }
-        None => 0.0,
-    };
-    let sleeps = |side: fn(&Look) -> &Side| match earlier {
-        Some((at, old)) if side(old).pid == side(look).pid => {
-            let (new, old) = (side(look).process_sleeps, side(old).process_sleeps);
-            let more = new.zip(old).map_or(0, |(new, old)| new.saturating_sub(old));
-            more as f64 / now.duration_since(*at).as_secs_f64().max(1e-9)
-        }
-        _ => 0.0,
-    };
-    Traffic {
+    let mut traffic = Traffic {
         look: look.clone(),
-        published_per_s: rate(|look| look.published),
-        released_per_s: rate(|look| look.released),
-        sleeps_per_s: sleeps(|look| &look.producer) + sleeps(|look| &look.consumer),
+        published_per_s: 0.0,
+        released_per_s: 0.0,
+        sleeps_per_s: 0.0,
+    };
+    if let Some((at, old)) = earlier {
+        let seconds = now.duration_since(*at).as_secs_f64().max(1e-9);
+        let slept = sleeps(&old.producer, &look.producer) + sleeps(&old.consumer, &look.consumer);
+        traffic.published_per_s = look.published.wrapping_sub(old.published) as f64 / seconds;
+        traffic.released_per_s = look.released.wrapping_sub(old.released) as f64 / seconds;
+        traffic.sleeps_per_s = slept as f64 / seconds;
+    }
+    traffic
+}
+
+/// How often a side's process slept between two looks, if it is the same one.
+fn sleeps(old: &Side, new: &Side) -> u64 {
+    match (old.process_sleeps, new.process_sleeps) {
+        (Some(before), Some(now)) if old.pid == new.pid => now.saturating_sub(before),
+        _ => 0,
     }
 }
 
@@ -92,9 +94,8 @@ fn lines(options: &Top) -> Result<()> {
     let mut history = History::default();
     let mut looks = 0;
     loop {
-        let shown: Vec<_> = history.look()?;
-        let shown: Vec<_> =
-            shown.iter().filter(|one| one.look.name.contains(&options.filter)).collect();
+        let mut shown = history.look()?;
+        shown.retain(|one| one.look.name.contains(&options.filter));
         let mut out = stdout().lock();
         writeln!(out, "{}", serde_json::to_string(&shown).expect("plain values"))?;
         out.flush()?;
@@ -108,7 +109,9 @@ fn lines(options: &Top) -> Result<()> {
 
 fn prometheus(looks: &[Look]) -> Result<()> {
     type Figure = fn(&Look) -> f64;
-    let up = |side: &Side| f64::from(u8::from(side.state == "attached"));
+    fn flag(yes: bool) -> f64 {
+        f64::from(u8::from(yes))
+    }
     let figures: [(&str, &str, &str, Figure); 7] = [
         ("capacity_bytes", "gauge", "Bytes that the ring holds at most.", |l| l.capacity as f64),
         ("available_bytes", "gauge", "Bytes published and not yet released.", |l| {
@@ -117,20 +120,20 @@ fn prometheus(looks: &[Look]) -> Result<()> {
         ("published_bytes_total", "counter", "Bytes ever published.", |l| l.published as f64),
         ("released_bytes_total", "counter", "Bytes ever released.", |l| l.released as f64),
         ("in_use", "gauge", "Whether a live handle has a role, or made the ring.", |l| {
-            f64::from(u8::from(l.in_use))
+            flag(l.in_use)
         }),
-        ("producer_up", "gauge", "Whether the ring has a live producer.", |_| 0.0),
-        ("consumer_up", "gauge", "Whether the ring has a live consumer.", |_| 0.0),
+        ("producer_up", "gauge", "Whether the ring has a live producer.", |l| {
+            flag(l.producer.is_attached())
+        }),
+        ("consumer_up", "gauge", "Whether the ring has a live consumer.", |l| {
+            flag(l.consumer.is_attached())
+        }),
     ];
     let mut out = stdout().lock();
     for (name, kind, help, figure) in figures {
         writeln!(out, "# HELP spsc_ring_{name} {help}\n# TYPE spsc_ring_{name} {kind}")?;
         for look in looks {
-            let value = match name {
-                "producer_up" => up(&look.producer),
-                "consumer_up" => up(&look.consumer),
-                _ => figure(look),
-            };
+            let value = figure(look);
             let ring = look.name.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
             writeln!(out, "spsc_ring_{name}{{ring=\"{ring}\"}} {value}")?;
         }
