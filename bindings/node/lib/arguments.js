@@ -67,4 +67,4 @@ function connectionOptions({ toServer = 0, toClient = 0, mode = 0o600, backlog =
   };
 }
 
-module.exports = { bytes, connectionOptions, integer, milliseconds, ringOptions, string, typeError };
+module.exports = { bytes, connectionOptions, integer, milliseconds, ringOptions, string };

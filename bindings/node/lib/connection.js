@@ -1,16 +1,15 @@
 'use strict';
 
+const { errno } = require('node:os').constants;
 const { Duplex } = require('node:stream');
 const native = require('./native.js');
 const { connectionOptions, milliseconds, string } = require('./arguments.js');
-const { CLOSED, TIMEOUT, fromCode, fromStatus } = require('./errors.js');
+const { CLOSED, Status, TIMEOUT, fromCode, fromStatus } = require('./errors.js');
+const { Watch } = require('./watch.js');
 
 // So much is read at once, and a piece this small is copied out of it.
 const PIECE = 64 * 1024;
 const SMALL = 8 * 1024;
-
-const DATA = 1;
-const SPACE = 2;
 
 /**
  * A connection between two processes, as a stream. Whatever waits does so in the event loop, on the
@@ -22,11 +21,12 @@ class Connection extends Duplex {
   #producer = null;
   #consumer = null;
   #handshake = null;
-  #poll = null;
-  #referenced = true;
+  #watch = new Watch();
   #reading = false;
   /** What is not written yet, and whom to tell once it is. */
-  #unwritten = [];
+  #chunks = [];
+  /** Of the chunks, and of the bytes in the next one, so many are written. */
+  #next = 0;
   #offset = 0;
   #written = null;
   #piece = null;
@@ -38,10 +38,7 @@ class Connection extends Duplex {
   bytesWritten = 0;
 
   constructor(options = {}) {
-    super({ ...options, allowHalfOpen: options.allowHalfOpen ?? false, autoDestroy: true, emitClose: true });
-    this.on('end', () => {
-      if (!this.allowHalfOpen) this.end();
-    });
+    super({ ...options, allowHalfOpen: options.allowHalfOpen ?? false });
   }
 
   /** Whether the handshake goes on. */
@@ -70,26 +67,25 @@ class Connection extends Duplex {
   _begin(connection) {
     this.#native = connection;
     [this.#producer, this.#consumer] = connection.ends();
-    this.#watch(connection.fd(), () => this.#goOn());
-    // Without a read or a write, too: the other side's end is to be noticed.
+    this.#watch.open(connection.fd(), () => this.#goOn());
+    // What was asked for before it stood.
     this.#goOn();
   }
 
   /** A connection over a socket that is connected. */
   _beginHandshake(fd, options) {
     this.#handshake = native.Handshake.over(fd, options);
-    this.#watch(this.#handshake.fd(), () => this.#step());
+    this.#watch.open(this.#handshake.fd(), () => this.#step());
     this.#step();
   }
 
   #step() {
     const next = this.#handshake.step();
     if (next === null) {
-      this.#poll.start();
+      this.#watch.start();
       return;
     }
-    this.#poll.close();
-    this.#poll = null;
+    this.#watch.close();
     this.#handshake = null;
     if (typeof next === 'number') {
       this.destroy(fromCode(next));
@@ -100,19 +96,13 @@ class Connection extends Duplex {
     this.emit('ready');
   }
 
-  #watch(fd, callback) {
-    this.#poll = new native.Poll(fd, callback);
-    if (!this.#referenced) this.#poll.setRef(false);
-  }
-
   /** Does what can be done, and asks for the descriptor to tell of more. */
   #goOn() {
     for (;;) {
-      if (this.#native === null || this.#producer === null) return;
       if (this.#reading) this.#readSome();
       if (this.#written !== null) this.#writeSome();
       // Either may have destroyed it.
-      if (this.destroyed || this.#poll === null) return;
+      if (this.destroyed || !this.#watch.isOpen) return;
       const space = this.#written !== null;
       const ready = this.#native.arm(this.#producer, this.#consumer, this.#reading, space);
       if (ready < 0) {
@@ -120,10 +110,9 @@ class Connection extends Duplex {
         return;
       }
       if (ready === 0) break;
-      if ((ready & DATA) === 0 && (ready & SPACE) === 0) break;
     }
-    if (this.#reading || this.#written !== null) this.#poll.start();
-    else this.#poll.stop();
+    if (this.#reading || this.#written !== null) this.#watch.start();
+    else this.#watch.stop();
   }
 
   _read() {
@@ -155,7 +144,7 @@ class Connection extends Duplex {
       }
       this.#reading = false;
       if (!this.push(chunk)) return;
-      if (!this.#reading) this.#reading = true;
+      this.#reading = true;
       if (this.destroyed) return;
     }
   }
@@ -172,7 +161,8 @@ class Connection extends Duplex {
   }
 
   #writeAll(chunks, callback) {
-    this.#unwritten = chunks;
+    this.#chunks = chunks;
+    this.#next = 0;
     this.#offset = 0;
     this.#written = callback;
     if (this.#native === null) return;
@@ -181,33 +171,29 @@ class Connection extends Duplex {
   }
 
   #writeSome() {
-    let done = 0;
-    const chunks = this.#unwritten;
-    let failed = null;
-    while (done < chunks.length) {
-      const chunk = chunks[done];
-      if (this.#offset < chunk.length) {
+    for (; this.#next < this.#chunks.length; this.#next += 1, this.#offset = 0) {
+      const chunk = this.#chunks[this.#next];
+      while (this.#offset < chunk.length) {
         const n = this.#producer.write(chunk, this.#offset);
+        if (n === TIMEOUT) return;
         if (n < 0) {
-          if (n !== TIMEOUT) failed = fromCode(n);
-          break;
+          this.#wrote(fromCode(n));
+          return;
         }
         this.bytesWritten += n;
         this.#offset += n;
         this.#active();
-        if (this.#offset < chunk.length) continue;
       }
-      this.#offset = 0;
-      done += 1;
     }
-    if (done < chunks.length && failed === null) {
-      this.#unwritten = chunks.slice(done);
-      return;
-    }
+    this.#wrote(null);
+  }
+
+  /** Tells whoever wrote. */
+  #wrote(error) {
     const callback = this.#written;
-    this.#unwritten = [];
+    this.#chunks = [];
     this.#written = null;
-    callback(failed);
+    callback?.(error);
   }
 
   _final(callback) {
@@ -223,16 +209,13 @@ class Connection extends Duplex {
 
   _destroy(error, callback) {
     clearTimeout(this.#timer);
-    this.#poll?.close();
-    this.#poll = null;
+    this.#watch.close();
     this.#handshake?.close();
     // The ends first: what they say is sent over the connection's socket.
     this.#producer?.close();
     this.#consumer?.close();
     this.#native?.close();
-    const written = this.#written;
-    this.#written = null;
-    written?.(error);
+    this.#wrote(error);
     callback(error);
   }
 
@@ -271,14 +254,12 @@ class Connection extends Duplex {
 
   /** Lets it keep the process alive while it waits, as it does at first. */
   ref() {
-    this.#referenced = true;
-    this.#poll?.setRef(true);
+    this.#watch.setRef(true);
     return this;
   }
 
   unref() {
-    this.#referenced = false;
-    this.#poll?.setRef(false);
+    this.#watch.setRef(false);
     return this;
   }
 }
@@ -301,7 +282,7 @@ function connect(path, options, listener) {
   if (listener !== undefined) connection.once('connect', listener);
   let timer;
   if (limit >= 0) {
-    timer = setTimeout(() => connection.destroy(fromStatus(1)), limit);
+    timer = setTimeout(() => connection.destroy(fromStatus(Status.TIMEOUT)), limit);
     const stop = () => clearTimeout(timer);
     connection.once('connect', stop).once('close', stop);
   }
@@ -310,25 +291,26 @@ function connect(path, options, listener) {
   return connection;
 }
 
-const ERRNO = new Map([
-  [2, -4], // ENOENT
-  [20, -4], // ENOTDIR
-  [111, -4], // ECONNREFUSED
-  [13, -5], // EACCES
-  [1, -5], // EPERM
-  [91, -9], // EPROTOTYPE
-  [22, -2], // EINVAL: the path is empty or too long
-  [11, 1], // EAGAIN
+// What a socket's errors mean for a connection.
+const STATUS_OF = new Map([
+  [errno.ENOENT, Status.NOT_FOUND],
+  [errno.ENOTDIR, Status.NOT_FOUND],
+  [errno.ECONNREFUSED, Status.NOT_FOUND],
+  [errno.EACCES, Status.PERMISSION],
+  [errno.EPERM, Status.PERMISSION],
+  [errno.EPROTOTYPE, Status.NOT_A_RING],
+  // The path is empty or too long.
+  [errno.EINVAL, Status.INVALID_NAME],
+  [errno.EAGAIN, Status.TIMEOUT],
 ]);
-const EAGAIN = 11;
 
 async function dial(connection, path, options, limit) {
   if (connection.destroyed) return;
   let fd = native.connectNow(path);
   // The listener's queue is full, and the kernel lets only a call that blocks wait for a place in it.
-  if (fd === -EAGAIN) fd = await native.connectLater(path, limit);
+  if (fd === -errno.EAGAIN) fd = await native.connectLater(path, limit);
   if (fd < 0) {
-    connection.destroy(fromStatus(ERRNO.get(-fd) ?? -15, -fd));
+    connection.destroy(fromStatus(STATUS_OF.get(-fd) ?? Status.SYSTEM, -fd));
   } else if (connection.destroyed) {
     native.Handshake.over(fd, options).close();
   } else {

@@ -19,8 +19,7 @@ class Consumer extends End {
   /** Waits for the next message, and gives a copy of it. It blocks the event loop. */
   receiveSync({ timeout } = {}) {
     const limit = milliseconds('timeout', timeout);
-    this._check();
-    this._takeBack();
+    this._begin();
     return checked(this.#receive(limit));
   }
 
@@ -99,43 +98,24 @@ class Consumer extends End {
   }
 
   /** A buffer over the next `n` bytes, where they lie, until `release` or the next call. */
-  peek(n, { timeout } = {}) {
-    integer('n', n, 1);
-    const limit = milliseconds('timeout', timeout);
-    this._check();
-    this._takeBack();
-    return this._lend(this._native.peek(n, limit));
+  peek(n, options) {
+    return this._lend('n', n, options, (limit) => this._native.peek(n, limit));
   }
 
   /** As `peek`, for all that is there once `min` bytes are. */
-  peekSome(min = 1, { timeout } = {}) {
-    integer('min', min, 1);
-    const limit = milliseconds('timeout', timeout);
-    this._check();
-    this._takeBack();
-    return this._lend(this._native.peekSome(min, limit));
+  peekSome(min = 1, options) {
+    return this._lend('min', min, options, (limit) => this._native.peekSome(min, limit));
   }
 
   /** Releases the first `n` bytes of what is peeked: all, unless it is told. The peek is over. */
   release(n) {
-    this._check();
-    const peeked = this._lentLength();
-    if (n !== undefined) integer('n', n, 0, peeked);
-    this._takeBack();
-    checked(this._native.release(n ?? peeked, peeked));
+    this._return(n, (released, peeked) => this._native.release(released, peeked));
   }
 
   /** Waits until `n` bytes are there. Reads nothing. */
-  async waitForData(n = 1, options = {}) {
-    integer('n', n, 1);
-    await this._wait(
-      {
-        attempt: (limit) => this._native.waitForData(n, limit),
-        later: (limit) => this._native.waitForDataLater(n, limit),
-        finishes: true,
-      },
-      options,
-    );
+  waitForData(n = 1, options) {
+    const attempt = (limit) => this._native.waitForData(n, limit);
+    return this._waitFor(n, attempt, (limit) => this._native.waitForDataLater(n, limit), options);
   }
 }
 

@@ -2,8 +2,8 @@
 
 const { markAsUntransferable } = require('node:worker_threads');
 const native = require('./native.js');
-const { milliseconds } = require('./arguments.js');
-const { TIMEOUT, INTERRUPTED, checked, fromCode, handleClosed, misuse } = require('./errors.js');
+const { integer, milliseconds } = require('./arguments.js');
+const { TIMEOUT, INTERRUPTED, checked, fromCode, handleClosed, inUse, misuse } = require('./errors.js');
 
 // How long a wait blocks the event loop before it goes to the thread pool, in milliseconds. The answer of
 // a busy peer is there by then; going to the pool and back takes about as long.
@@ -58,24 +58,43 @@ class End {
   }
 
   /** Throws if it is closed, or if a wait goes on. */
-  _check() {
+  #check() {
     if (this.#closed) throw handleClosed();
-    if (this.#last !== null) throw fromCode(-201);
+    if (this.#last !== null) throw inUse();
   }
 
-  /** Lends an ArrayBuffer of the addon's, until `_takeBack`. */
-  _lend(result) {
-    const memory = checked(result);
+  /** Begins a call that is synchronous: takes back what is lent. */
+  _begin() {
+    this.#check();
+    this._takeBack();
+  }
+
+  /** Lends the bytes that `find` finds within the milliseconds that it is given. */
+  _lend(name, n, { timeout } = {}, find) {
+    integer(name, n, 1);
+    const limit = milliseconds('timeout', timeout);
+    this._begin();
+    const memory = checked(find(limit));
     // It goes back to the ring, and must not be moved to where it can't be taken from.
     markAsUntransferable(memory);
     this.#lent = memory;
     return Buffer.from(memory);
   }
 
-  /** How many bytes are lent. */
-  _lentLength() {
+  /** Ends the loan: `handOver` takes how many of the lent bytes go to the other side, and how many are lent. */
+  _return(n, handOver) {
+    this.#check();
     if (this.#lent === null) throw misuse('nothing is claimed or peeked');
-    return this.#lent.byteLength;
+    const lent = this.#lent.byteLength;
+    if (n !== undefined) integer('n', n, 0, lent);
+    this._takeBack();
+    checked(handOver(n ?? lent, lent));
+  }
+
+  /** A promise that `n` bytes are free, or there. */
+  async _waitFor(n, attempt, later, options = {}) {
+    integer('n', n, 1);
+    await this._wait({ attempt, later, finishes: true }, options);
   }
 
   /** Takes the lent bytes back: their buffer has none any more. */

@@ -23,8 +23,7 @@ class Producer extends End {
     const message = bytes('data', data);
     const limit = milliseconds('timeout', timeout);
     integer('tag', tag, 0, TAG_MAX);
-    this._check();
-    this._takeBack();
+    this._begin();
     checked(this._native.send(message, tag, limit));
   }
 
@@ -45,43 +44,24 @@ class Producer extends End {
   }
 
   /** A buffer over `n` free bytes of the ring, until `publish` or the next call. */
-  claim(n, { timeout } = {}) {
-    integer('n', n, 1);
-    const limit = milliseconds('timeout', timeout);
-    this._check();
-    this._takeBack();
-    return this._lend(this._native.claim(n, limit));
+  claim(n, options) {
+    return this._lend('n', n, options, (limit) => this._native.claim(n, limit));
   }
 
   /** As `claim`, for all that is free once `min` bytes are. */
-  claimSome(min = 1, { timeout } = {}) {
-    integer('min', min, 1);
-    const limit = milliseconds('timeout', timeout);
-    this._check();
-    this._takeBack();
-    return this._lend(this._native.claimSome(min, limit));
+  claimSome(min = 1, options) {
+    return this._lend('min', min, options, (limit) => this._native.claimSome(min, limit));
   }
 
   /** Publishes the first `n` bytes of what is claimed: all, unless it is told. The claim is over. */
   publish(n) {
-    this._check();
-    const claimed = this._lentLength();
-    if (n !== undefined) integer('n', n, 0, claimed);
-    this._takeBack();
-    checked(this._native.publish(n ?? claimed, claimed));
+    this._return(n, (published, claimed) => this._native.publish(published, claimed));
   }
 
   /** Waits until `n` bytes are free. Claims nothing. */
-  async waitForSpace(n = 1, options = {}) {
-    integer('n', n, 1);
-    await this._wait(
-      {
-        attempt: (limit) => this._native.waitForSpace(n, limit),
-        later: (limit) => this._native.waitForSpaceLater(n, limit),
-        finishes: true,
-      },
-      options,
-    );
+  waitForSpace(n = 1, options) {
+    const attempt = (limit) => this._native.waitForSpace(n, limit);
+    return this._waitFor(n, attempt, (limit) => this._native.waitForSpaceLater(n, limit), options);
   }
 }
 

@@ -5,14 +5,14 @@ const native = require('./native.js');
 const { Connection } = require('./connection.js');
 const { connectionOptions, string } = require('./arguments.js');
 const { checked, fromCode, handleClosed } = require('./errors.js');
+const { Watch } = require('./watch.js');
 
 /** Waits for clients at a path: the interface of `net.Server`. */
 class Server extends EventEmitter {
   #listener = null;
-  #poll = null;
+  #watch = new Watch();
   #path = null;
   #options;
-  #referenced = true;
   #connections = new Set();
 
   /** Further clients are turned away. */
@@ -55,9 +55,8 @@ class Server extends EventEmitter {
       return this;
     }
     this.#path = path;
-    this.#poll = new native.Poll(this.#listener.fd(), () => this.#accept());
-    if (!this.#referenced) this.#poll.setRef(false);
-    this.#poll.start();
+    this.#watch.open(this.#listener.fd(), () => this.#accept());
+    this.#watch.start();
     process.nextTick(() => {
       if (this.listening) this.emit('listening');
     });
@@ -100,8 +99,7 @@ class Server extends EventEmitter {
       if (this.#listener === null) this.once('close', () => callback(handleClosed()));
       else this.once('close', callback);
     }
-    this.#poll?.close();
-    this.#poll = null;
+    this.#watch.close();
     this.#listener?.close();
     this.#listener = null;
     this.#closeIfDone();
@@ -122,14 +120,12 @@ class Server extends EventEmitter {
   }
 
   ref() {
-    this.#referenced = true;
-    this.#poll?.setRef(true);
+    this.#watch.setRef(true);
     return this;
   }
 
   unref() {
-    this.#referenced = false;
-    this.#poll?.setRef(false);
+    this.#watch.setRef(false);
     return this;
   }
 }

@@ -2,7 +2,6 @@
 
 use crate::code;
 use crate::end::{End, NOW, timeout};
-use crate::lend::Lent;
 use crate::wait::wait;
 use napi::bindgen_prelude::{Uint8ArraySlice, Uint32ArraySlice};
 use napi::{Env, Result, sys};
@@ -22,18 +21,6 @@ pub struct Consumer {
 impl Consumer {
     pub fn over(consumer: spsc_shm::Consumer) -> Self {
         Self { end: Arc::new(End::new(consumer)), tag: AtomicU32::new(0) }
-    }
-
-    fn lend(
-        &self,
-        env: Env,
-        peek: impl FnOnce(&mut spsc_shm::Consumer) -> spsc_shm::Result<(*mut u8, usize)>,
-    ) -> Result<sys::napi_value> {
-        let lent = self.end.with(|consumer| {
-            let (data, len) = peek(consumer)?;
-            Ok(Lent { data, len, ring: Arc::clone(consumer.ring()) })
-        });
-        crate::lend::value(env, lent)
     }
 }
 
@@ -111,7 +98,7 @@ impl Consumer {
 
     #[napi]
     pub fn peek(&self, env: Env, n: i64, milliseconds: f64) -> Result<sys::napi_value> {
-        self.lend(env, |consumer| {
+        self.end.lend(env, |consumer| {
             let grant = consumer.peek(n as usize, timeout(milliseconds))?;
             Ok((grant.as_ptr().cast_mut(), n as usize))
         })
@@ -119,7 +106,7 @@ impl Consumer {
 
     #[napi]
     pub fn peek_some(&self, env: Env, min: i64, milliseconds: f64) -> Result<sys::napi_value> {
-        self.lend(env, |consumer| {
+        self.end.lend(env, |consumer| {
             let grant = consumer.peek_some(min as usize, timeout(milliseconds))?;
             Ok((grant.as_ptr().cast_mut(), grant.len()))
         })

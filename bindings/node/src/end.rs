@@ -1,24 +1,35 @@
 //! What the two ends have in common: one call at a time, from JavaScript or in the thread pool.
 
 use crate::code;
-use spsc_shm::{Consumer, Interrupter, Producer, Result};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use crate::lend::{self, Lent};
+use napi::{Env, sys};
+use spsc_shm::{Consumer, Interrupter, Producer, Result, Ring};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 pub const NOW: Option<Duration> = Some(Duration::ZERO);
 
 /// An end of a ring of the library.
 pub trait Side: Send + 'static {
+    fn ring(&self) -> &Arc<Ring>;
     fn interrupter(&self) -> Interrupter;
 }
 
 impl Side for Producer {
+    fn ring(&self) -> &Arc<Ring> {
+        Producer::ring(self)
+    }
+
     fn interrupter(&self) -> Interrupter {
         Producer::interrupter(self)
     }
 }
 
 impl Side for Consumer {
+    fn ring(&self) -> &Arc<Ring> {
+        Consumer::ring(self)
+    }
+
     fn interrupter(&self) -> Interrupter {
         Consumer::interrupter(self)
     }
@@ -63,6 +74,19 @@ impl<S: Side> End<S> {
             Ok(result) => code::of_result(result),
             Err(code) => code,
         }
+    }
+
+    /// A call that finds bytes: an `ArrayBuffer` over them, or a code.
+    pub fn lend(
+        &self,
+        env: Env,
+        find: impl FnOnce(&mut S) -> Result<(*mut u8, usize)>,
+    ) -> napi::Result<sys::napi_value> {
+        let lent = self.with(|side| {
+            let (data, len) = find(side)?;
+            Ok(Lent { data, len, ring: Arc::clone(side.ring()) })
+        });
+        lend::value(env, lent)
     }
 
     /// A call in the thread pool. JavaScript begins no other meanwhile.

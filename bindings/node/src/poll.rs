@@ -36,7 +36,6 @@ impl Poll {
         let env = env.raw();
         // SAFETY: a question.
         let size = unsafe { event_loop::uv_handle_size(event_loop::KIND_POLL) };
-        let mut reference = null_mut();
         let open = Open::default();
         let state = Box::into_raw(Box::new(State {
             storage: Storage::new(size),
@@ -54,8 +53,7 @@ impl Poll {
                 return Err(event_loop::error(status));
             }
             event_loop::uv_handle_set_data(handle, state.cast());
-            sys::napi_create_reference(env, callback.raw(), 1, &raw mut reference);
-            (*state).callback = reference;
+            sys::napi_create_reference(env, callback.raw(), 1, &raw mut (*state).callback);
             sys::napi_add_async_cleanup_hook(
                 env,
                 Some(environment_ends),

@@ -1,7 +1,6 @@
 //! The end that writes.
 
 use crate::end::{End, NOW, timeout};
-use crate::lend::Lent;
 use crate::wait::wait;
 use napi::{Env, Result, sys};
 use napi_derive::napi;
@@ -16,18 +15,6 @@ pub struct Producer {
 impl Producer {
     pub fn over(producer: spsc_shm::Producer) -> Self {
         Self { end: Arc::new(End::new(producer)) }
-    }
-
-    fn lend(
-        &self,
-        env: Env,
-        claim: impl FnOnce(&mut spsc_shm::Producer) -> spsc_shm::Result<(*mut u8, usize)>,
-    ) -> Result<sys::napi_value> {
-        let lent = self.end.with(|producer| {
-            let (data, len) = claim(producer)?;
-            Ok(Lent { data, len, ring: Arc::clone(producer.ring()) })
-        });
-        crate::lend::value(env, lent)
     }
 }
 
@@ -55,7 +42,7 @@ impl Producer {
 
     #[napi]
     pub fn claim(&self, env: Env, n: i64, milliseconds: f64) -> Result<sys::napi_value> {
-        self.lend(env, |producer| {
+        self.end.lend(env, |producer| {
             let mut grant = producer.claim(n as usize, timeout(milliseconds))?;
             Ok((grant.as_mut_ptr(), n as usize))
         })
@@ -63,7 +50,7 @@ impl Producer {
 
     #[napi]
     pub fn claim_some(&self, env: Env, min: i64, milliseconds: f64) -> Result<sys::napi_value> {
-        self.lend(env, |producer| {
+        self.end.lend(env, |producer| {
             let mut grant = producer.claim_some(min as usize, timeout(milliseconds))?;
             Ok((grant.as_mut_ptr(), grant.len()))
         })

@@ -2,8 +2,7 @@
 
 use crate::code;
 use crate::consumer::Consumer;
-use crate::end::lock;
-use crate::end::timeout;
+use crate::end::{lock, timeout};
 use crate::producer::Producer;
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
