@@ -20,8 +20,8 @@ python3 -m venv "$work/user"
 pip "$work/user" install "$work"/wheels/*.whl pytest hypothesis numpy pyzmq 'mypy==2.4.*'
 (cd "$work" && user/bin/python -c 'import spsc_shm; print(spsc_shm.__file__)' | grep -F "$work")
 
-"$work/tools/bin/ruff" format --check . ../../tests/interop/python
-"$work/tools/bin/ruff" check . ../../tests/interop/python
+"$work/tools/bin/ruff" format --check . ../../tests/interop/python ../../tools/dist
+"$work/tools/bin/ruff" check . ../../tests/interop/python ../../tools/dist
 "$work/user/bin/mypy"
 cp -r tests examples "$work"
 "$work/user/bin/pytest" -q -p no:cacheprovider "$work/tests"

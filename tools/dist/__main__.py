@@ -1,6 +1,7 @@
 """Builds the packages: python3 tools/dist [--out DIRECTORY] [PART …]
 
-docs/INSTALL.md, "Make the packages", says what each is and what building it needs.
+It needs Rust, CMake, Go, and binutils for both processors (Debian: binutils-x86-64-linux-gnu and
+binutils-aarch64-linux-gnu). What else it needs it installs under target/dist.
 """
 
 import argparse
@@ -8,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import crates
-
 import golang
 import tarball
 import wheel
@@ -17,11 +17,11 @@ from project import ROOT, Build
 
 PARTS: dict[str, Callable[[Build], None]] = {
     "tarball": tarball.make,
-
     "wheel": wheel.make,
     "go": golang.make,
     "crates": crates.make,
 }
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tools/dist", description="Builds the packages.")
@@ -37,5 +37,6 @@ def main() -> None:
         print(f"--- {part}", flush=True)
         PARTS[part](build)
     check_packages(build.out)
+
 
 main()

@@ -1,6 +1,5 @@
 """Is what a package says of the C library true? Nothing in it may need a symbol that is newer."""
 
-import io
 import re
 import subprocess
 import tarfile
@@ -14,23 +13,15 @@ from project import GLIBC
 
 def _members(package: Path) -> Iterator[tuple[str, bytes]]:
     """The files in a package, by their names."""
-    if package.name.endswith((".tar.gz", ".tgz", ".crate")):
+    if package.name.endswith((".tar.gz", ".crate")):
         with tarfile.open(package) as archive:
             for member in archive:
                 if member.isfile():
                     yield member.name, archive.extractfile(member).read()
-    elif package.suffix in (".whl", ".jar", ".zip"):
+    elif package.suffix in (".whl", ".zip"):
         with zipfile.ZipFile(package) as archive:
             for name in archive.namelist():
                 yield name, archive.read(name)
-    elif package.suffix == ".deb":
-        contents = subprocess.run(
-            ["dpkg-deb", "--fsys-tarfile", package], check=True, stdout=subprocess.PIPE
-        ).stdout
-        with tarfile.open(fileobj=io.BytesIO(contents)) as archive:
-            for member in archive:
-                if member.isfile():
-                    yield member.name, archive.extractfile(member).read()
 
 
 def _version(text: str) -> tuple[int, ...]:

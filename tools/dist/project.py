@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,9 +22,7 @@ TOOLS = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1", "maturin==1.15.0"]
 
 def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> None:
     """Runs a command, which must succeed."""
-    subprocess.run(
-        [str(word) for word in command], cwd=cwd, check=True, env=os.environ | environment
-    )
+    subprocess.run([str(word) for word in command], cwd=cwd, check=True, env=os.environ | environment)
 
 
 def output_of(*command: str | Path, cwd: Path = ROOT) -> str:
@@ -51,6 +49,7 @@ class Build:
         self.out = out
         self.work = ROOT / "target/dist"
         self.cargo_target = self.work / "cargo"
+        self._libraries: dict[str, Path] = {}
         out.mkdir(parents=True, exist_ok=True)
         # The time that packages give for their files; a tree that is not from git has none of its own.
         if "SOURCE_DATE_EPOCH" not in os.environ:
@@ -85,31 +84,28 @@ class Build:
             os.environ[f"CARGO_TARGET_{name}_LINKER"] = str(compiler)
         return tools / "bin"
 
-    def cargo(self, *words: str | Path, cwd: Path = ROOT) -> Path:
-        """Builds something for the old C library, and gives the directory that has it."""
-        assert self.tools
-        run("cargo", "build", "--quiet", "--release", "--locked", "--target", target(), *words, cwd=cwd)
-        return self.cargo_target / target() / "release"
+    def library(self, architecture: str = ARCHITECTURE) -> Path:
+        """The library, installed as docs/INSTALL.md says, under a directory of its own. It is built once."""
+        if architecture not in self._libraries:
+            self._libraries[architecture] = self._installed(architecture)
+        return self._libraries[architecture]
 
-    @cache
-    def library(self, architecture: str = ARCHITECTURE, libdir: str = "lib", prefix: str = "/usr/local") -> Path:
-        """The library, installed as docs/INSTALL.md says, under a directory of its own."""
-        name = f"{architecture}-{libdir.replace('/', '-')}"
-        build = self.work / "cmake" / name
-        stage = empty(self.work / "staged" / name)
+    def _installed(self, architecture: str) -> Path:
+        build = self.work / "cmake" / architecture
+        stage = empty(self.work / "staged" / architecture)
         if architecture != ARCHITECTURE and shutil.which("rustup"):
             run("rustup", "--quiet", "target", "add", target(architecture))
         run(
             "cmake", "-S", ROOT, "-B", build, "--log-level=WARNING",
             f"-DCMAKE_C_COMPILER={self.tools / f'{architecture}-cc'}",
             f"-DSPSC_SHM_RUST_TARGET={target(architecture)}",
-            f"-DCMAKE_INSTALL_PREFIX={prefix}",
-            f"-DCMAKE_INSTALL_LIBDIR={libdir}",
+            "-DCMAKE_INSTALL_PREFIX=/usr/local",
+            "-DCMAKE_INSTALL_LIBDIR=lib",
         )  # fmt: skip
         run("cmake", "--build", build, "--target", "install", DESTDIR=str(stage))
-        installed = stage / prefix.lstrip("/")
+        installed = stage / "usr/local"
         # What only a debugger reads is most of a Rust static library.
         strip = [f"{architecture}-linux-gnu-strip", "--strip-debug", "--enable-deterministic-archives"]
         for file in (f"libspsc_shm.so.{VERSION}", "libspsc_shm.a"):
-            run(*strip, installed / libdir / file)
+            run(*strip, installed / "lib" / file)
         return installed
