@@ -234,10 +234,10 @@ mod file_locks {
         role as i64..role as i64 + 1
     }
 
-    /// Takes every lock of the object `file`, whose description is the caller's own. Then nobody uses
-    /// the ring, and nobody can begin to. False if somebody uses it.
-    pub(crate) fn claim_stale(file: BorrowedFd<'_>) -> Result<bool> {
-        lock::acquire(file, 0..CREATOR + 1)
+    /// Takes every lock of the object `file`, whose description is the caller's own. While they are
+    /// held, nobody uses the ring, and nobody can begin to. `None` if somebody uses it.
+    pub(crate) fn claim_stale(file: OwnedFd) -> Result<Option<lock::Held>> {
+        lock::Held::acquire(file, 0..CREATOR + 1)
     }
 }
 

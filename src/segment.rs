@@ -49,7 +49,7 @@ pub(crate) struct Segment {
     file: OwnedFd,
     shape: Shape,
     /// The object whose name this one is to get, locked.
-    replaced: Option<OwnedFd>,
+    replaced: Option<lock::Held>,
 }
 
 impl Segment {
@@ -159,9 +159,7 @@ impl Segment {
         let ring = file::open(name)?;
         Self::read_shape_of(ring.as_fd(), &[MAGIC, 0])?;
         // While its locks are held, nobody begins to use it.
-        if !claim_stale(ring.as_fd())? {
-            return Ok(false);
-        }
+        let Some(ring) = claim_stale(ring)? else { return Ok(false) };
         let own = TemporaryName::rename(name)?;
         if own.identity()? == file::metadata(ring.as_fd())?.identity {
             return Ok(true);
@@ -297,7 +295,7 @@ impl Segment {
 
     /// The object that has `name`, if there is one and the options allow to replace it. All its locks are
     /// held then, and go with the descriptor. Nobody can use it as a ring any more.
-    fn retire_stale(name: &[u8], options: &Options) -> Result<Option<OwnedFd>> {
+    fn retire_stale(name: &[u8], options: &Options) -> Result<Option<lock::Held>> {
         let named = match file::metadata_of_name(name) {
             Err(error) if error.status() == Status::NotFound => return Ok(None),
             found => found?,
@@ -315,9 +313,7 @@ impl Segment {
         // Only a ring may be replaced, of a layout whose locks we know, and only if we hold all of
         // them. A ring without a magic was being replaced by somebody who died.
         let Ok(shape) = Self::read_shape_of(old.as_fd(), &[MAGIC, 0]) else { return taken };
-        if !claim_stale(old.as_fd())? {
-            return taken;
-        }
+        let Some(old) = claim_stale(old)? else { return taken };
         // A handle that is connected to the old object and has no role yet must not wait there for
         // ever. When it takes one, it finds no magic.
         file::write_at(old.as_fd(), 0, &0u64.to_ne_bytes())?;
@@ -376,7 +372,7 @@ impl Segment {
 /// to lock, and its next holder removes it.
 struct NameLock {
     name: NameBuffer,
-    _file: OwnedFd,
+    _file: lock::Held,
 }
 
 impl NameLock {
@@ -396,9 +392,7 @@ impl NameLock {
                 }
                 opened => opened?,
             };
-            if !lock::acquire(file.as_fd(), 0..1)? {
-                return Ok(None);
-            }
+            let Some(file) = lock::Held::acquire(file, 0..1)? else { return Ok(None) };
             match file::metadata_of_name(buffer.as_bytes()) {
                 Ok(named) if named.identity == file::metadata(file.as_fd())?.identity => {
                     return Ok(Some(Self { name: buffer, _file: file }));
@@ -413,7 +407,7 @@ impl NameLock {
 
 impl Drop for NameLock {
     fn drop(&mut self) {
-        // This comes before the descriptor is closed, and with it the lock is gone.
+        // This comes before the lock goes.
         let _ = file::unlink(self.name.as_bytes());
     }
 }

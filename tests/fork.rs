@@ -361,3 +361,35 @@ fn a_fork_while_another_thread_connects_does_not_keep_its_role_alive() {
         }
     });
 }
+
+#[test]
+fn a_fork_while_another_thread_removes_a_stale_name_keeps_no_role() {
+    alone(|| {
+        for round in 0..1000 {
+            let name = Name::new();
+            let ring = Ring::create(&name, 1).unwrap();
+            drop(Ring::connect(&name).unwrap().into_producer());
+            let watching = Ring::connect(&name).unwrap();
+            drop(ring);
+            let end = Pipe::new();
+            let start = Barrier::new(2);
+            let child = thread::scope(|scope| {
+                scope.spawn(|| {
+                    start.wait();
+                    assert!(Ring::unlink_stale(&*name).unwrap());
+                });
+                start.wait();
+                // At any moment of the other thread's removal.
+                for _ in 0..round * 10 {
+                    std::hint::spin_loop();
+                }
+                fork(|| end.wait())
+            });
+            // The child has copies of the descriptors that were open.
+            let mut consumer = watching.into_consumer();
+            assert_eq!(status(consumer.peek(1, NOW)), Status::Timeout);
+            drop(end);
+            reap(child);
+        }
+    });
+}

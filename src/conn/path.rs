@@ -22,7 +22,7 @@ pub(super) struct BoundPath {
     identity: Identity,
     lock_path: Path,
     /// Holds the lock.
-    _lock: OwnedFd,
+    lock: OwnedFd,
 }
 
 /// A socket that listens at `path`, with these permission bits.
@@ -48,7 +48,7 @@ pub(super) fn bind(path: &[u8], mode: u32, backlog: u32) -> Result<(OwnedFd, Bou
         Ok(identity)
     };
     match listening() {
-        Ok(identity) => Ok((socket, BoundPath { path, identity, lock_path, _lock: lock })),
+        Ok(identity) => Ok((socket, BoundPath { path, identity, lock_path, lock })),
         Err(error) => {
             new.remove();
             Err(error)
@@ -82,7 +82,9 @@ impl BoundPath {
         if matches!(self.path.look(), Ok(Some((there, _))) if there == self.identity) {
             self.path.remove();
         }
-        // The lock is still held.
+        // The lock is still held. It does not wait for the last copy of its descriptor: a child that
+        // another thread has forked keeps one until its `exec`.
         self.lock_path.remove();
+        lock::release(self.lock.as_fd(), 0..1);
     }
 }

@@ -4,7 +4,7 @@
 use super::{last_error, retry};
 use crate::status::Result;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 fn flock(kind: libc::c_int, bytes: Range<i64>) -> libc::flock {
     libc::flock {
@@ -33,6 +33,33 @@ pub(crate) fn release(fd: BorrowedFd<'_>, bytes: Range<i64>) {
     // SAFETY: the descriptor is open and `lock` valid. Unlocking fails only if there is no memory to
     // split a range. Then the lock goes with the descriptor.
     unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
+}
+
+/// A file with locks that end with this value. Closing the file would not be enough: a child that
+/// another thread has forked keeps the description until its `exec`.
+#[derive(Debug)]
+pub(crate) struct Held {
+    file: OwnedFd,
+    bytes: Range<i64>,
+}
+
+impl Held {
+    /// `None` if another holds one of the locks.
+    pub(crate) fn acquire(file: OwnedFd, bytes: Range<i64>) -> Result<Option<Self>> {
+        Ok(acquire(file.as_fd(), bytes.clone())?.then_some(Self { file, bytes }))
+    }
+}
+
+impl AsFd for Held {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        release(self.file.as_fd(), self.bytes.clone());
+    }
 }
 
 /// Whether a description other than that of `fd` holds a lock in `bytes`.
