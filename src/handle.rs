@@ -5,7 +5,7 @@ use crate::endpoint::Endpoint;
 use crate::layout::{self, CachePadded, Control};
 use crate::message::{Receiver, Sender};
 use crate::options::Options;
-use crate::registry::{Registry, Slot};
+use crate::registry::{Maker, Registry, Slot};
 use crate::role::{self, Locks};
 use crate::segment::Segment;
 use crate::status::{Result, Status};
@@ -262,6 +262,11 @@ impl Handle {
     /// How the other side is told that this one has moved on, if it waits for a descriptor.
     pub(crate) fn bell<S: End>(&self) -> &Bell {
         &S::monitor(self).bell
+    }
+
+    /// This process, as the maker of what comes with this handle.
+    pub(crate) fn maker(&self) -> Maker {
+        Maker::this_process(self.registry)
     }
 
     /// The control block.

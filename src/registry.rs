@@ -43,6 +43,23 @@ pub(crate) struct Registry {
 /// In place of a generation, while a thread is noticing that the process was forked.
 const NOTICING: u64 = u64::MAX;
 
+/// The process that has made something, of which a forked child has a copy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Maker {
+    registry: &'static Registry,
+    generation: u64,
+}
+
+impl Maker {
+    pub(crate) fn this_process(registry: &'static Registry) -> Self {
+        Self { registry, generation: registry.generation() }
+    }
+
+    pub(crate) fn is_this_process(&self) -> bool {
+        self.registry.generation() == self.generation
+    }
+}
+
 /// A place for one handle.
 #[derive(Debug)]
 pub(crate) struct Slot {

@@ -2,10 +2,12 @@
 //! parent's alive. It works as if newly connected. Each test runs in a process of its own.
 
 use spsc_shm::ffi::*;
-use spsc_shm::{Consumer, Options, Producer, Ring, RoleState, Spin, Status};
+use spsc_shm::{Connection, Consumer, Listener, Options, Producer, Ring, RoleState, Spin, Status};
 use std::cell::Cell;
 use std::fs;
-use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::process::id;
 use std::ptr;
 use std::sync::Barrier;
@@ -299,6 +301,63 @@ fn a_child_without_descriptors_to_spare_still_lets_go() {
         assert_eq!(read(&mut consumer, 6), b"forked");
         slay(parent);
         assert_eq!(status(consumer.peek(1, FOREVER)), Status::PeerDead);
+    });
+}
+
+/// As the kernel forks: without the handlers that the C library runs.
+fn fork_without_handlers(body: impl FnOnce()) -> libc::pid_t {
+    // SAFETY: no other thread of `alone` holds anything that `body` needs.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    assert_ne!(pid, -1, "clone: {}", std::io::Error::last_os_error());
+    if pid == 0 {
+        body();
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(0) };
+    }
+    pid as libc::pid_t
+}
+
+/// What is closed ends for its peer, though a child has a copy: one that was just forked by another
+/// thread, or that no handler of the library ran in.
+#[test]
+fn a_socket_that_the_parent_closes_hangs_up_though_a_child_has_it() {
+    alone(|| {
+        let path = std::env::temp_dir().join(format!("spsc-fork-{}", id()));
+        let also = path.with_extension("also");
+        let listener = Listener::bind(&path).unwrap();
+        fs::hard_link(&path, &also).unwrap();
+        let (mut server, mut client) = thread::scope(|scope| {
+            let client = scope.spawn(|| support::dial(&path));
+            (listener.accept(FOREVER).unwrap(), client.join().unwrap())
+        });
+        // One that says nothing, and is on its way in.
+        let mut silent = UnixStream::connect(&path).unwrap();
+        assert_eq!(status(listener.accept(NOW)), Status::Timeout);
+        let end = Pipe::new();
+        let child = fork_without_handlers(|| end.wait());
+        // A child's own close changes nothing.
+        let mut both = Some((listener, server));
+        assert_eq!(reap(fork_without_handlers(|| drop(both.take()))), 0);
+        let listener;
+        (listener, server) = both.unwrap();
+        silent.set_nonblocking(true).unwrap();
+        assert_eq!(silent.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert!(path.exists());
+        client.sender().send(1, b"goes on", FOREVER).unwrap();
+        server.receiver().receive(FOREVER).unwrap().done();
+        assert!(!server.arm(1, 0).unwrap().any());
+        assert!(!client.arm(1, 0).unwrap().any());
+
+        drop(listener);
+        assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+        assert_eq!(status(Connection::dial(&also, FOREVER)), Status::NotFound);
+        let mut socket = UnixStream::from(client.as_fd().try_clone_to_owned().unwrap());
+        drop(server);
+        // It was rung, and then comes the end. The socket does not block.
+        assert_eq!(socket.read(&mut [0; 2]).unwrap(), 1);
+        assert_eq!(socket.read(&mut [0; 2]).unwrap(), 0);
+        slay(child);
+        fs::remove_file(&also).unwrap();
     });
 }
 

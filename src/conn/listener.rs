@@ -10,7 +10,7 @@ use super::handshake::Server;
 use super::path::{self, BoundPath};
 use super::{Conn, Settings};
 use crate::handle;
-use crate::registry::Registry;
+use crate::registry::Maker;
 use crate::status::{Result, Status};
 use crate::sys::clock;
 use crate::sys::socket::{self, Flag, Set, Timer};
@@ -31,9 +31,8 @@ pub(crate) struct Listener {
     interrupt: Flag,
     settings: Settings,
     clients: Mutex<Clients>,
-    registry: &'static Registry,
     /// The process that listens. A forked child may only close its copy.
-    generation: u64,
+    maker: Maker,
 }
 
 /// The clients on their way in, the oldest first.
@@ -68,8 +67,7 @@ impl Listener {
             interrupt,
             settings: settings.clone(),
             clients: Mutex::new(Clients { all, is_open: true, alarm: None }),
-            registry,
-            generation: registry.generation(),
+            maker: Maker::this_process(registry),
         };
         // After an error here, the path is removed with the rest.
         listener.set.add(listener.socket.as_raw_fd())?;
@@ -82,13 +80,9 @@ impl Listener {
         self.interrupt.raise();
     }
 
-    fn is_own(&self) -> bool {
-        self.registry.generation() == self.generation
-    }
-
     /// The next client that has said all it must.
     pub(crate) fn accept(&self, timeout_ns: u64) -> Result<Conn> {
-        if !self.is_own() {
+        if !self.maker.is_this_process() {
             return Err(Status::Misuse.into());
         }
         let deadline = clock::now().saturating_add(timeout_ns);
@@ -145,7 +139,7 @@ impl Listener {
             Ok(None) => None,
             // Its error is its own.
             Err(_) => {
-                self.dismiss(clients, at);
+                socket::hang_up(self.dismiss(clients, at).as_fd());
                 None
             }
             Ok(Some(ends)) => Some(Conn::new(ends, self.dismiss(clients, at))),
@@ -184,7 +178,7 @@ impl Listener {
         let patience = if self.is_full(clients) { IMPATIENCE_NS } else { PATIENCE_NS };
         let now = clock::now();
         while clients.all.first().is_some_and(|oldest| now >= oldest.since + patience) {
-            drop(self.dismiss(clients, 0));
+            socket::hang_up(self.dismiss(clients, 0).as_fd());
         }
         let is_open = !self.is_full(clients);
         if is_open != clients.is_open {
@@ -210,8 +204,12 @@ impl AsFd for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if self.is_own() {
+        if self.maker.is_this_process() {
             self.path.remove();
+            let clients = self.clients.get_mut().unwrap_or_else(PoisonError::into_inner);
+            for socket in clients.all.iter().map(|client| &client.socket).chain([&self.socket]) {
+                socket::hang_up(socket.as_fd());
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::arm::{self, Asked, Readiness};
 use crate::cursor::{Rx, Tx};
 use crate::handle::{End, Handle};
 use crate::options::Options;
+use crate::registry::Maker;
 use crate::status::{Result, Status};
 use crate::sys::socket::{self, Credentials};
 use crate::wait::bell::Door;
@@ -67,6 +68,15 @@ pub(crate) struct Line {
     credentials: Credentials,
     /// `None` where the kernel gives none. Asked for once.
     pidfd: OnceLock<Option<OwnedFd>>,
+    maker: Maker,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.maker.is_this_process() {
+            socket::hang_up(self.socket.as_fd());
+        }
+    }
 }
 
 impl Line {
@@ -101,7 +111,8 @@ impl Conn {
         let door = Arc::new(Door::new(socket.as_raw_fd(), kick));
         sender.bell::<Tx>().install(Arc::clone(&door));
         receiver.bell::<Rx>().install(Arc::clone(&door));
-        let line = Line { socket, door, credentials: peer, pidfd: OnceLock::new() };
+        let (pidfd, maker) = (OnceLock::new(), sender.maker());
+        let line = Line { socket, door, credentials: peer, pidfd, maker };
         Self { sender, receiver, line }
     }
 

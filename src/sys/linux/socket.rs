@@ -121,6 +121,13 @@ pub(crate) fn connect(address: &Address, deadline: u64) -> Result<OwnedFd> {
     }
 }
 
+/// Ends the socket for whoever has a copy of it, and for its peer; or ends listening. The close that
+/// follows would not do: a child that another thread has forked keeps a copy until its `exec`.
+pub(crate) fn hang_up(socket: BorrowedFd<'_>) {
+    // SAFETY: no pointer is passed. Where there is nothing to end, that is an error.
+    unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) };
+}
+
 fn set_send_timeout(socket: &OwnedFd, ns: u64) -> Result<()> {
     let time = libc::timeval {
         tv_sec: (ns / 1_000_000_000) as libc::time_t,
