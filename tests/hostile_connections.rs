@@ -10,7 +10,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
-use support::{alone, dial, until};
+use support::{alone, dial, status, until};
 
 // The wire format, once more, by docs/PROTOCOL.md.
 const HELLO: u32 = 1;
@@ -309,6 +309,34 @@ fn a_client_that_rings_before_it_is_expected_to() {
             socket.write_all(&[1]).unwrap();
             assert_eq!(server.arm(1, 0).unwrap_err().status(), Status::Corrupt);
         });
+    });
+}
+
+/// The server is away for longer than it has patience with its clients. They have said all that they
+/// could, so that none of them is late.
+#[test]
+fn clients_do_not_pay_for_the_time_that_nobody_accepts() {
+    alone(|| {
+        let path = path();
+        let listener = Listener::bind(&path).unwrap();
+        let away = || thread::sleep(Duration::from_millis(1100));
+        let accept = || listener.accept(Some(Duration::ZERO));
+        let clients = [(); 3].map(|()| UnixStream::connect(&path).unwrap());
+        assert_eq!(status(accept()), Status::Timeout);
+        for mut client in &clients {
+            client.write_all(&LETTER.bytes()).unwrap();
+        }
+        away();
+        assert_eq!(status(accept()), Status::Timeout);
+        for mut client in &clients {
+            let mut welcome = [0; SIZE];
+            client.read_exact(&mut welcome).unwrap();
+            client.write_all(&letter(READY).bytes()).unwrap();
+        }
+        away();
+        for _ in &clients {
+            accept().unwrap();
+        }
     });
 }
 

@@ -114,6 +114,11 @@ impl Server {
         Self { incoming: Incoming::new(), rings: None }
     }
 
+    /// Whether the client has been given its rings, and has to say that it is ready.
+    pub(super) fn has_answered(&self) -> bool {
+        self.rings.is_some()
+    }
+
     /// Goes as far as it can without waiting. `None` if the client has to say more.
     pub(super) fn step(
         &mut self,

@@ -35,7 +35,7 @@ pub(crate) struct Listener {
     maker: Maker,
 }
 
-/// The clients on their way in, the oldest first.
+/// The clients on their way in, the one that has been silent for longest first.
 struct Clients {
     all: Vec<Client>,
     /// Whether the set reports new ones.
@@ -47,7 +47,7 @@ struct Clients {
 struct Client {
     socket: OwnedFd,
     handshake: Server,
-    /// When it came.
+    /// When it came, or was last answered.
     since: u64,
 }
 
@@ -104,6 +104,7 @@ impl Listener {
     fn try_accept(&self) -> Result<Option<Conn>> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let (listening, timer) = (self.socket.as_raw_fd(), self.timer.as_fd().as_raw_fd());
+        let looked = clock::now();
         let (mut come, mut late, mut done) = (false, false, None);
         // Until nothing is left to do: a caller may wait for edges.
         let mut more = true;
@@ -123,11 +124,16 @@ impl Listener {
             self.timer.set(None);
             clients.alarm = None;
         }
+        let heard_all = done.is_none();
         let mut let_in = Ok(());
-        if done.is_none() && come {
+        if heard_all && come {
             let_in = self.let_in(&mut clients, &mut done);
         }
-        self.dismiss_slow(&mut clients)?;
+        // Nobody is late for having waited here: what they had said until `looked` must have been read.
+        if heard_all {
+            self.dismiss_slow(&mut clients, looked);
+        }
+        self.set_alarm(&mut clients)?;
         let_in.map(|()| done)
     }
 
@@ -135,8 +141,16 @@ impl Listener {
     fn go_on_with(&self, clients: &mut Clients, fd: RawFd) -> Option<Conn> {
         let at = clients.all.iter().position(|client| client.socket.as_raw_fd() == fd)?;
         let Client { socket, handshake, .. } = &mut clients.all[at];
+        let was_answered = handshake.has_answered();
         match handshake.step(socket.as_fd(), &self.settings) {
-            Ok(None) => None,
+            Ok(None) => {
+                if handshake.has_answered() != was_answered {
+                    let mut client = clients.all.remove(at);
+                    client.since = clock::now();
+                    clients.all.push(client);
+                }
+                None
+            }
             // Its error is its own.
             Err(_) => {
                 socket::hang_up(self.dismiss(clients, at).as_fd());
@@ -172,14 +186,17 @@ impl Listener {
         Ok(())
     }
 
-    /// Drops those that have taken too long, and sees to it that `accept` is called when the next one
-    /// has.
-    fn dismiss_slow(&self, clients: &mut Clients) -> Result<()> {
+    /// Drops those that have taken too long.
+    fn dismiss_slow(&self, clients: &mut Clients, now: u64) {
         let patience = if self.is_full(clients) { IMPATIENCE_NS } else { PATIENCE_NS };
-        let now = clock::now();
         while clients.all.first().is_some_and(|oldest| now >= oldest.since + patience) {
             socket::hang_up(self.dismiss(clients, 0).as_fd());
         }
+    }
+
+    /// Sees to it that `accept` is called when the next one has taken too long, and for new ones if
+    /// there is room.
+    fn set_alarm(&self, clients: &mut Clients) -> Result<()> {
         let is_open = !self.is_full(clients);
         if is_open != clients.is_open {
             self.set.listen_to(self.socket.as_raw_fd(), is_open)?;
