@@ -11,7 +11,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
-use support::{Rng, until};
+use support::{Rng, dial, until};
 
 /// Tags of messages: one that is sent back, and one that is answered by what the server holds.
 const ECHO: u32 = 1;
@@ -90,6 +90,9 @@ fn server(path: &Path) -> Child {
             let all =
                 std::iter::once(listener.as_raw_fd()).chain(clients.iter().map(AsRawFd::as_raw_fd));
             let readable = poll(all);
+            // First the ends: who comes after one that has gone does not find it here any more.
+            let mut of_clients = readable[1..].iter();
+            clients.retain_mut(|client| of_clients.next() == Some(&false) || serve(client));
             if readable[0] {
                 match listener.accept(Some(Duration::ZERO)) {
                     Ok(mut client) => {
@@ -100,8 +103,6 @@ fn server(path: &Path) -> Child {
                     Err(error) => assert_eq!(error.status(), Status::Timeout),
                 }
             }
-            let mut readable = readable.into_iter().skip(1).chain(std::iter::repeat(false));
-            clients.retain_mut(|client| !readable.next().unwrap_or(false) || serve(client));
         }
     });
     until("the server listens", || Connection::dial(path, None).is_ok());
@@ -137,7 +138,7 @@ pub fn serve_once(client: &mut Connection) -> Status {
 
 /// What the server holds while it serves one client.
 fn ask(path: &Path) -> Result<Vec<u8>, Error> {
-    exchange(&mut Connection::dial(path, None)?, COUNT, b"")
+    exchange(&mut dial(path), COUNT, b"")
 }
 
 /// Waits until the server holds no more than `expected`. So it serves on, too.
@@ -152,12 +153,6 @@ fn assert_holds(path: &Path, expected: &[u8], what: &str) {
         }
         last == expected
     });
-}
-
-/// What the server holds beside the one client, once those that it has seen before are gone.
-fn settled(path: &Path) -> Vec<u8> {
-    nap(Duration::from_millis(300));
-    ask(path).unwrap()
 }
 
 /// A client's life: random messages that must come back, for a while.
@@ -200,7 +195,7 @@ pub fn kills(options: &Options) {
     let progress = Shared::<AtomicU64>::new();
     let mut rng = Rng::new(options.get("seed", 1));
     let mut serving = server(&path);
-    let expected = settled(&path);
+    let expected = ask(&path).unwrap();
     let mut clients: Vec<_> = (0..3).map(|_| client(&path, rng.next(), &progress)).collect();
     let mut of_servers = 0;
     for _ in 0..kills {
@@ -236,16 +231,16 @@ pub fn crowd(options: &Options) {
     let path = place.path();
     allow_descriptors(8 * at_once + 100);
     let serving = server(&path);
-    let expected = settled(&path);
+    let expected = ask(&path).unwrap();
     for cycle in 0..cycles {
-        let mut connection = Connection::dial(&path, None).unwrap();
+        let mut connection = dial(&path);
         if cycle % 16 == 0 {
             echo(&mut connection, b"hello");
         }
     }
     assert_holds(&path, &expected, "one after the other");
 
-    let mut all: Vec<_> = (0..at_once).map(|_| Connection::dial(&path, None).unwrap()).collect();
+    let mut all: Vec<_> = (0..at_once).map(|_| dial(&path)).collect();
     for (number, connection) in all.iter_mut().enumerate() {
         echo(connection, &number.to_le_bytes());
     }
@@ -325,7 +320,7 @@ pub fn orphans(_: &Options) {
     let listener = Listener::bind(&path).unwrap();
     let child = Shared::<AtomicU64>::new();
     let client = Child::fork(|| {
-        let mut connection = Connection::dial(&path, None).unwrap();
+        let mut connection = dial(&path);
         // SAFETY: this process has one thread.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
@@ -446,7 +441,7 @@ pub fn handshakes(options: &Options) {
         let path = place.path();
 
         let serving = server(&path);
-        let expected = settled(&path);
+        let expected = ask(&path).unwrap();
         let mut clients = 0;
         while strike(clients * stride, blow, || live(&path)) {
             clients += 1;

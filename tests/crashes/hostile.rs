@@ -20,7 +20,7 @@ const PAGE: usize = 4096;
 /// Corruptions between two checks that the victims go on.
 const VOLLEY: u64 = 64;
 /// How much later than its timeout a call may return. Machines are busy at times.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(60);
 
 /// The words of the control block that a side reads: offset and size.
 const WORDS: [(usize, usize); 21] = [

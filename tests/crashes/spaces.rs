@@ -10,7 +10,7 @@ use spsc_shm::ffi::SPSC_WAIT_FOREVER;
 use spsc_shm::{ConnOptions, Connection, Listener, Status};
 use std::fs;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
-use support::until;
+use support::{dial, status, until};
 
 /// Moves this process into new namespaces: without root, into a user namespace as well.
 fn unshare(kinds: libc::c_int) {
@@ -197,11 +197,11 @@ pub fn connection_namespaces(_: &Options) {
         })
     };
     for _ in 0..2 {
-        client(&|| echo(&mut Connection::dial(&path, None).unwrap(), b"hello")).finish("client");
+        client(&|| echo(&mut dial(&path), b"hello")).finish("client");
     }
     let reached = Shared::<AtomicU64>::new();
     let dying = client(&|| {
-        let mut connection = Connection::dial(&path, None).unwrap();
+        let mut connection = dial(&path);
         echo(&mut connection, b"hello");
         reached.store(1, SeqCst);
         // SAFETY: takes no pointers.
@@ -223,9 +223,9 @@ pub fn other_user(_: &Options) {
         Child::fork(|| {
             // SAFETY: takes no pointers.
             assert_eq!(unsafe { libc::setgid(NOBODY) | libc::setuid(NOBODY) }, 0, "root can");
-            match Connection::dial(&path, None) {
-                Ok(mut connection) => echo(&mut connection, b"from nobody"),
-                Err(error) => assert_eq!(Some(error.status()), expected),
+            match expected {
+                None => echo(&mut dial(&path), b"from nobody"),
+                Some(expected) => assert_eq!(status(Connection::dial(&path, None)), expected),
             }
         })
     };

@@ -1,6 +1,6 @@
 //! One waiter for many rings: stress, system calls, and cost.
 
-use crate::{AHEAD, DAY, Jitter, Named, Outcome, Worker, refuse, sleeps};
+use crate::{AHEAD, DAY, Jitter, Named, Outcome, Standstill, Worker, refuse, sleeps};
 use spsc_shm::{Consumer, Options, Producer, Ring, Spin, WaitSet};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -151,7 +151,7 @@ fn round(rings: usize, rounds: u64, refused: &str, run: u64) -> Outcome<u64> {
         let arguments = ["any-produce", &prefix, &producer, &count, &rounds, &ahead, &seed];
         workers.push(Worker::start(&arguments)?);
     }
-    let mut last = (Instant::now(), 0);
+    let mut standstill = Standstill::new();
     loop {
         let mut running = false;
         for worker in &mut workers {
@@ -161,15 +161,11 @@ fn round(rings: usize, rounds: u64, refused: &str, run: u64) -> Outcome<u64> {
             let sleeps = workers.into_iter().map(Worker::result).collect::<Outcome<Vec<_>>>()?;
             return Ok(sleeps.into_iter().sum());
         }
-        if all.published() != last.1 {
-            last = (Instant::now(), all.published());
-        }
-        if last.0.elapsed() > Duration::from_secs(3) {
+        if standstill.is_one(all.published()) {
             let stats = all.many.iter().chain(&all.answers).map(|(_, ring)| ring.stats());
             let stats: Vec<_> = stats.filter(|stats| stats.available != 0).collect();
             return Err(format!("a standstill; not empty are {stats:?}").into());
         }
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The stress with event loops: each side waits in `epoll`, without a timeout, for a connection's
 //! descriptor. Nothing here looks at a clock, so that a lost doorbell is a standstill.
 
-use crate::{Jitter, Outcome, SIZES, Worker, refuse};
+use crate::{Jitter, Outcome, SIZES, Standstill, Worker, refuse};
 use spsc_shm::{ConnOptions, Connection, Consumer, Producer, Spin, Status};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,15 +13,9 @@ static MOVED: AtomicU64 = AtomicU64::new(0);
 
 /// Ends the process if nothing moves for a while.
 fn watch() {
-    let (mut last, mut still) = (u64::MAX, 0);
-    // In many short naps, so that a stopped process does not count as one that stands still.
-    while still < 50 {
-        thread::sleep(Duration::from_millis(100));
-        let moved = MOVED.load(Ordering::Relaxed);
-        still = if moved == last { still + 1 } else { 0 };
-        last = moved;
-    }
-    eprintln!("a standstill after {last} bytes");
+    let mut standstill = Standstill::new();
+    while !standstill.is_one(MOVED.load(Ordering::Relaxed)) {}
+    eprintln!("a standstill after {} bytes", MOVED.load(Ordering::Relaxed));
     std::process::exit(1);
 }
 
@@ -136,6 +130,19 @@ impl Epoll {
     }
 }
 
+/// A connection to the listener that is there, or soon will be. A listener drops a client that takes a
+/// second to say what it has to: one that did not run for so long dials again.
+fn dial(path: &str) -> Outcome<Connection> {
+    loop {
+        match Connection::dial(path, None) {
+            Err(error) if matches!(error.status(), Status::NotFound | Status::Closed) => {
+                thread::yield_now();
+            }
+            dialled => return Ok(dialled?),
+        }
+    }
+}
+
 /// `doorbell-worker SIDE WAY PATH BYTES REFUSED SEED`: prints how often it slept.
 pub fn worker(arguments: &[&str]) -> Outcome<()> {
     let &[side, way, path, bytes, refused, seed] = arguments else {
@@ -148,12 +155,7 @@ pub fn worker(arguments: &[&str]) -> Outcome<()> {
         let options = ConnOptions::new().to_server(1).to_client(1).spin(Spin::Never);
         options.listen(path)?.accept(None)?
     } else {
-        loop {
-            match Connection::dial(path, None) {
-                Err(error) if error.status() == Status::NotFound => thread::yield_now(),
-                connection => break connection?,
-            }
-        }
+        dial(path)?
     };
     let sleeps = if way == "loop" {
         in_a_loop(&mut connection, bytes, seed)?
@@ -226,7 +228,7 @@ pub fn busy(messages: &str) -> Outcome<()> {
 /// `conn-consume PATH MESSAGES`: prints how often it slept.
 pub fn consume(arguments: &[&str]) -> Outcome<()> {
     let &[path, messages] = arguments else { return Err("for conn-busy to start".into()) };
-    let mut connection = Connection::dial(path, None)?;
+    let mut connection = dial(path)?;
     for _ in 0..messages.parse()? {
         take(connection.receiver(), crate::MESSAGE, None)?;
     }

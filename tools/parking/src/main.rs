@@ -102,6 +102,31 @@ fn refuse(what: &str) -> Outcome<()> {
     }
 }
 
+/// Tells a standstill from a slow machine.
+struct Standstill<T> {
+    last: Option<T>,
+    naps: u32,
+}
+
+impl<T: PartialEq> Standstill<T> {
+    /// A minute in naps, so that a program that was stopped does not count as one that stands still.
+    const MOST: u32 = 6_000;
+    const NAP: Duration = Duration::from_millis(10);
+
+    fn new() -> Self {
+        Self { last: None, naps: 0 }
+    }
+
+    /// Naps. True if nothing has changed for long.
+    fn is_one(&mut self, now: T) -> bool {
+        let now = Some(now);
+        self.naps = if now == self.last { self.naps + 1 } else { 0 };
+        self.last = now;
+        std::thread::sleep(Self::NAP);
+        self.naps >= Self::MOST
+    }
+}
+
 /// A name that goes when its owner does.
 struct Named(String);
 
@@ -224,20 +249,16 @@ fn stress_round(bytes: u64, refused: [&str; 2], round: u64) -> Outcome<u64> {
         Worker::start(&["stress-worker", side, &name.0, &bytes, refused, &ahead, &seed])
     };
     let mut workers = [start("producer", refused[0], 0)?, start("consumer", refused[1], 1)?];
-    let mut last = (Instant::now(), 0, 0);
+    let mut standstill = Standstill::new();
     loop {
         if workers[0].ended()? && workers[1].ended()? {
             let [producer, consumer] = workers;
             return Ok(producer.result()? + consumer.result()?);
         }
         let stats = ring.stats();
-        if (stats.published, stats.released) != (last.1, last.2) {
-            last = (Instant::now(), stats.published, stats.released);
-        }
-        if last.0.elapsed() > Duration::from_secs(2) {
+        if standstill.is_one((stats.published, stats.released)) {
             return Err(format!("a standstill: {stats:?}").into());
         }
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -347,8 +368,10 @@ fn idle(seconds: &str) -> Outcome<()> {
     }
     let (start, before, parks) = (Instant::now(), usage(), ring.stats().consumer.parks);
     std::thread::sleep(Duration::from_secs(seconds));
-    let (elapsed, after) = (start.elapsed().as_secs_f64(), usage());
-    let parks = (ring.stats().consumer.parks - parks) as f64 / elapsed;
+    let (after, parks) = (usage(), ring.stats().consumer.parks - parks);
+    // The time comes last, and first: all that was counted was in between.
+    let elapsed = start.elapsed().as_secs_f64();
+    let parks = parks as f64 / elapsed;
     let cpu = (after.0 - before.0).as_secs_f64() / elapsed * 100.0;
     let switches = (after.1 - before.1) as f64 / elapsed;
     println!(
