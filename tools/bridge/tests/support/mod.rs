@@ -5,7 +5,7 @@
 use spsc_shm::{Consumer, Producer, Ring, Status};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
@@ -27,13 +27,25 @@ pub fn fail(words: &str) -> ! {
     std::process::abort();
 }
 
-/// Ends the test process if it takes longer than this.
+/// Ends the test process if it hangs.
 pub struct Watchdog {
     _alive: mpsc::Sender<()>,
 }
 
+/// Longer than a test takes, however busy the machine is.
+const TOO_LONG: Duration = Duration::from_secs(240);
+
 impl Watchdog {
-    pub fn of(limit: Duration) -> Self {
+    pub fn new() -> Self {
+        Self::of(TOO_LONG)
+    }
+
+    /// For a test that is asked to take so much longer.
+    pub fn after(more: Duration) -> Self {
+        Self::of(TOO_LONG + more)
+    }
+
+    fn of(limit: Duration) -> Self {
         let (alive, over) = mpsc::channel::<()>();
         thread::spawn(move || {
             if over.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
@@ -85,9 +97,23 @@ impl Drop for Name {
     }
 }
 
+/// A port that nobody listens at. The kernel gives it to no connection: it would otherwise take the
+/// port of a server that is down for a moment, even for a connection to that very port.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    const RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+    let given = std::fs::read_to_string(RANGE).expect("the range of given ports");
+    let first: u64 =
+        given.split_whitespace().next().and_then(|n| n.parse().ok()).expect("two ports");
+    let lowest = 1024.min(first / 2);
+    loop {
+        // Another run of tests begins elsewhere.
+        let turn = 97 * u64::from(std::process::id()) + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = (lowest + turn % (first - lowest)) as u16;
+        if TcpStream::connect(("127.0.0.1", port)).is_err() {
+            return port;
+        }
+    }
 }
 
 /// A child process that does not outlive the test.
@@ -136,7 +162,7 @@ impl Server {
 
     /// With more in its configuration.
     pub fn with(configuration: &str) -> Self {
-        let server = Self::begin(&[], "127.0.0.1", free_port(), configuration);
+        let mut server = Self::begin(&[], "127.0.0.1", free_port(), configuration);
         server.wait();
         server
     }
@@ -165,8 +191,13 @@ impl Server {
         Process::spawn(&mut command)
     }
 
-    pub fn wait(&self) {
-        while std::net::TcpStream::connect((self.host, self.port)).is_err() {
+    /// Waits until it answers.
+    pub fn wait(&mut self) {
+        while TcpStream::connect((self.host, self.port)).is_err() {
+            if let Some(ended) = self.process.0.try_wait().expect("a child") {
+                let log = std::fs::read_to_string(self.directory.path().join("log"));
+                panic!("the server: {ended}\n{}", log.unwrap_or_default());
+            }
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -181,7 +212,7 @@ impl Server {
 
     /// Says something in the server's own protocol, and gives the answer.
     fn talk(&self, words: &str) -> String {
-        let mut line = std::net::TcpStream::connect((self.host, self.port)).expect("the server");
+        let mut line = TcpStream::connect((self.host, self.port)).expect("the server");
         let hello = "CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB answer 1\r\n";
         line.write_all(format!("{hello}{words}").as_bytes()).expect("a line");
         let (mut heard, mut bytes) = (String::new(), [0; 4096]);
@@ -303,12 +334,37 @@ impl Random {
 }
 
 /// How the programs at the ends are getting on.
-#[derive(Clone, Default)]
-pub struct Gauge(pub Arc<AtomicU64>);
+#[derive(Clone)]
+pub struct Gauge {
+    at: Arc<AtomicU64>,
+    bar: Arc<AtomicU64>,
+}
+
+impl Default for Gauge {
+    fn default() -> Self {
+        Self { at: Arc::default(), bar: Arc::new(AtomicU64::new(u64::MAX)) }
+    }
+}
 
 impl Gauge {
     pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.at.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, offset: u64) {
+        self.at.store(offset, Ordering::Relaxed);
+    }
+
+    /// It stops there until the bar is put elsewhere: what is to happen in the midst of a stream does,
+    /// however late this thread is with it.
+    pub fn put_bar(&self, offset: u64) {
+        self.bar.store(offset, Ordering::Relaxed);
+    }
+
+    fn wait_at_bar(&self, offset: u64) {
+        while offset >= self.bar.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Waits until it gets there, and looks meanwhile at what else may go wrong.
@@ -343,7 +399,7 @@ pub fn produce(producer: &mut Producer, until: u64, gauge: &Gauge) {
                 grant.copy_from_slice(piece);
                 grant.publish_all();
                 offset += len as u64;
-                gauge.0.store(offset, Ordering::Relaxed);
+                gauge.set(offset);
             }
             Err(error) if next_peer(&error) => {}
             Err(error) => panic!("the producer: {error} at {offset}"),
@@ -356,6 +412,7 @@ pub fn consume(consumer: &mut Consumer, gauge: &Gauge) -> u64 {
     let mut offset = consumer.ring().stats().released;
     let mut expected = Vec::new();
     loop {
+        gauge.wait_at_bar(offset);
         match consumer.peek_some(1, None) {
             Ok(grant) => {
                 let found = grant.to_vec();
@@ -367,7 +424,7 @@ pub fn consume(consumer: &mut Consumer, gauge: &Gauge) -> u64 {
                 }
                 offset += found.len() as u64;
                 grant.release_all();
-                gauge.0.store(offset, Ordering::Relaxed);
+                gauge.set(offset);
             }
             Err(error) if error.status() == Status::Closed => return offset,
             Err(error) if next_peer(&error) => {}
