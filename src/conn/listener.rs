@@ -21,6 +21,8 @@ use std::sync::{Mutex, PoisonError};
 const PATIENCE_NS: u64 = 1_000_000_000;
 /// The same, where no more clients can come in.
 const IMPATIENCE_NS: u64 = 100_000_000;
+/// A listener that looks so much later than it might was away, or the machine stood still.
+const AWAY_NS: u64 = 50_000_000;
 
 /// Waits for clients. Any thread may use it.
 pub(crate) struct Listener {
@@ -47,8 +49,10 @@ struct Clients {
 struct Client {
     socket: OwnedFd,
     handshake: Server,
-    /// When it came, or was last answered.
+    /// When it came, or was last answered, or spared.
     since: u64,
+    /// It was late when the listener was late itself, and was given more time.
+    spared: bool,
 }
 
 impl Listener {
@@ -179,18 +183,26 @@ impl Listener {
             let fd = socket.as_raw_fd();
             self.set.add(fd)?;
             let (handshake, since) = (Server::new(), clock::now());
-            clients.all.push(Client { socket, handshake, since });
+            clients.all.push(Client { socket, handshake, since, spared: false });
             // Most have said hello by now.
             *done = self.go_on_with(clients, fd);
         }
         Ok(())
     }
 
-    /// Drops those that have taken too long.
+    /// Drops those that have taken too long. If nobody looked for a while, they may have stood still with
+    /// this process, and get as much time again, once.
     fn dismiss_slow(&self, clients: &mut Clients, now: u64) {
         let patience = if self.is_full(clients) { IMPATIENCE_NS } else { PATIENCE_NS };
-        while clients.all.first().is_some_and(|oldest| now >= oldest.since + patience) {
-            socket::hang_up(self.dismiss(clients, 0).as_fd());
+        while let Some(oldest) = clients.all.first()
+            && now >= oldest.since + patience
+        {
+            if !oldest.spared && now >= oldest.since + patience + AWAY_NS {
+                let client = clients.all.remove(0);
+                clients.all.push(Client { since: now, spared: true, ..client });
+            } else {
+                socket::hang_up(self.dismiss(clients, 0).as_fd());
+            }
         }
     }
 
