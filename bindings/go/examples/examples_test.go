@@ -40,7 +40,7 @@ func run(t *testing.T, command *exec.Cmd) []byte {
 	t.Helper()
 	var output, complaints bytes.Buffer
 	command.Stdout, command.Stderr = &output, &complaints
-	command.WaitDelay = time.Second
+	command.WaitDelay = time.Minute
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}

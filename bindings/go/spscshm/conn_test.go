@@ -30,13 +30,25 @@ func listen(t testing.TB, options ...Option) *Listener {
 	return l
 }
 
+// dial is DialContext for a client that may not run for a while. A listener drops one that takes a
+// second to say what it has to, or a tenth of one where many come: then it dials again.
+func dial(ctx context.Context, path string) (*Conn, error) {
+	for {
+		start := time.Now()
+		c, err := DialContext(ctx, path)
+		if !errors.Is(err, ErrPeerClosed) || time.Since(start) < 100*time.Millisecond {
+			return c, err
+		}
+	}
+}
+
 // connPair is both ends of a connection.
 func connPair(t testing.TB, options ...Option) (server, client *Conn) {
 	t.Helper()
 	l := listen(t, options...)
 	dialled := make(chan *Conn, 1)
 	go func() {
-		c, err := Dial(l.Addr().String())
+		c, err := dial(context.Background(), l.Addr().String())
 		if err != nil {
 			t.Error(err)
 		}
@@ -150,11 +162,12 @@ func TestConnWaitsEndInTime(t *testing.T) {
 	_, err = server.Read(b)
 	check("read again", err)
 	server.SetReadDeadline(time.Time{})
-	server.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
-	n, err := server.Write(make([]byte, 1<<20))
-	check("write", err)
-	if n != server.Sender().Ring().Capacity() {
-		t.Fatal(n, "bytes were written")
+	// Whatever there is room for is written, unless the time is over before.
+	for written := 0; written != server.Sender().Ring().Capacity(); {
+		server.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+		n, err := server.Write(make([]byte, 1<<20))
+		check("write", err)
+		written += n
 	}
 	// While it waits.
 	done := make(chan error)
@@ -250,7 +263,7 @@ func TestConnMessages(t *testing.T) {
 // A process that dies without a close, and the wait for it holds no thread.
 func TestConnPeerDies(t *testing.T) {
 	if path := os.Getenv("SPSCSHM_DIAL"); path != "" {
-		c, err := Dial(path)
+		c, err := dial(context.Background(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,7 +329,7 @@ func TestConnWaitersHoldNoThreads(t *testing.T) {
 	}()
 	all := make([]*Conn, count)
 	for i := range all {
-		c, err := Dial(l.Addr().String())
+		c, err := dial(context.Background(), l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -332,7 +345,7 @@ func TestConnWaitersHoldNoThreads(t *testing.T) {
 		}(c)
 	}
 	time.Sleep(200 * time.Millisecond)
-	if extra := threads(t) - before; extra > 30 {
+	if extra := threads(t) - before; extra > count/4 {
 		t.Errorf("%d goroutines that wait hold %d threads", 2*count, extra)
 	}
 	for _, c := range all {
@@ -407,7 +420,7 @@ func TestDialWaitsForAPlaceInTheQueue(t *testing.T) {
 	dialled := make(chan error)
 	for i := 0; i < clients; i++ {
 		go func() {
-			c, err := Dial(path)
+			c, err := dial(context.Background(), path)
 			if err == nil {
 				err = c.Close()
 			}
@@ -448,7 +461,7 @@ func TestDialTakesEveryPathForAFile(t *testing.T) {
 	}
 	defer l.Close()
 	go l.Accept()
-	c, err := Dial("@socket")
+	c, err := dial(context.Background(), "@socket")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -522,7 +535,7 @@ func TestHTTP(t *testing.T) {
 	go func() { served <- server.Serve(l) }()
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return DialContext(ctx, l.Addr().String())
+			return dial(ctx, l.Addr().String())
 		},
 	}}
 	var all sync.WaitGroup
@@ -573,7 +586,7 @@ func TestRPC(t *testing.T) {
 		t.Fatal(err)
 	}
 	go server.Accept(l)
-	c, err := Dial(l.Addr().String())
+	c, err := dial(context.Background(), l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ var pageSize = os.Getpagesize()
 // patience is what a test waits for something that must come; soon is what it gives a wait that
 // must not end.
 const (
-	patience = 30 * time.Second
+	patience = 4 * time.Minute
 	soon     = 30 * time.Millisecond
 )
 
