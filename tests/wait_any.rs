@@ -414,8 +414,8 @@ fn what_comes_beside_a_flood_is_reported_by_the_next_call() {
     }
 }
 
-/// Of eight rings whose producers publish as fast as they can, none gets less than a quarter of its
-/// even share, nor more than four times as much.
+/// Of eight rings whose producers publish as fast as they can, each that has a message is reported by the
+/// next call.
 #[test]
 fn none_of_many_busy_rings_is_starved() {
     const RINGS: usize = 8;
@@ -423,7 +423,6 @@ fn none_of_many_busy_rings_is_starved() {
     let _watchdog = watchdog();
     let (producers, mut set) = rings(RINGS, Spin::Never);
     let stop = AtomicBool::new(false);
-    let mut served = [0; RINGS];
     thread::scope(|scope| {
         for mut producer in producers {
             let stop = &stop;
@@ -439,14 +438,16 @@ fn none_of_many_busy_rings_is_starved() {
         for key in 0..RINGS {
             until("all produce", || set[key].ring().available() > 0);
         }
-        while served.iter().sum::<usize>() < MESSAGES {
-            for key in set.wait(FOREVER).unwrap() {
-                release(&mut set[key], 64);
-                served[key] += 1;
+        let mut served = 0;
+        while served < MESSAGES {
+            let due: Vec<_> = (0..RINGS).filter(|key| set[*key].ring().available() > 0).collect();
+            let ready = keys(set.wait(FOREVER));
+            assert!(due.iter().all(|key| ready.contains(key)), "{due:?}, but {ready:?}");
+            for key in &ready {
+                release(&mut set[*key], 64);
             }
+            served += ready.len();
         }
         stop.store(true, Ordering::Relaxed);
     });
-    let share = MESSAGES / RINGS;
-    assert!(served.iter().all(|n| (share / 4..=share * 4).contains(n)), "{served:?}");
 }

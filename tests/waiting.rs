@@ -10,8 +10,6 @@ use support::{status, until, watchdog};
 
 const FOREVER: Option<Duration> = None;
 const NOW: Option<Duration> = Some(Duration::ZERO);
-/// Much longer than any deadline may be overrun, also on a machine that is away for a while.
-const OVERSTAY: Duration = Duration::from_secs(60);
 
 /// Both ways of waiting: asleep at once, and asleep after a spin.
 const SPINS: [Spin; 3] = [Spin::Never, Spin::Adaptive, Spin::For(Duration::from_millis(2))];
@@ -114,7 +112,6 @@ fn a_wait_survives_a_storm_of_signals() {
             (ended, took, consumer) = waiter.join().unwrap();
             assert_eq!(status(ended), Status::Timeout);
             assert!(took >= ms(400), "{spin:?}: returned after {took:?}");
-            assert!(took < ms(400) + OVERSTAY, "{spin:?}: overstayed until {took:?}");
             // On a busy machine there may have been none. Then another is needed.
             if SIGNALS.load(Ordering::Relaxed) > before + 5 {
                 break;
@@ -199,7 +196,6 @@ fn every_timeout_is_waited_for_in_full() {
             assert_eq!(status(consumer.peek(2, Some(timeout))), Status::Timeout);
             let took = start.elapsed();
             assert!(took >= timeout, "{spin:?}: {timeout:?} took {took:?}");
-            assert!(took < timeout + OVERSTAY, "{spin:?}: {timeout:?} took {took:?}");
         }
     }
 }
@@ -294,6 +290,22 @@ fn a_sleeper_is_woken_once_for_each_sleep() {
         waiter.join().unwrap();
         let stats = ring.stats();
         assert_eq!((stats.consumer.parks, stats.producer.wakes), (ROUNDS, ROUNDS));
+    });
+}
+
+#[test]
+fn a_close_wakes_a_sleeper() {
+    support::alone(|| {
+        AHEAD.store(DAY, Ordering::Relaxed);
+        for _ in 0..20 {
+            let (mut producer, consumer) = ring(Spin::Never);
+            publish(&mut producer, 1);
+            let shared = producer.ring().clone();
+            let waiter = wait_for_data(consumer, 2, FOREVER);
+            until_parked("consumer", || shared.stats().consumer);
+            drop(producer);
+            assert_eq!(status(waiter.join().unwrap().0), Status::Closed);
+        }
     });
 }
 
@@ -516,7 +528,7 @@ fn a_wait_that_finds_the_peer_closed_neither_announces_a_sleep_nor_makes_a_barri
         if !forbid_membarrier() {
             return;
         }
-        for timeout in [FOREVER, Some(OVERSTAY)] {
+        for timeout in [FOREVER, Some(Duration::from_secs(60))] {
             assert_eq!(status(consumer.peek(2, timeout)), Status::Closed);
         }
         assert_eq!(consumer.ring().stats().consumer.parks, 0);
