@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
-use support::{dial, until, watchdog};
+use support::{dial, dial_with, until, watchdog};
 
 /// A path of this test's own, for a socket.
 fn path(test: &str) -> PathBuf {
@@ -188,7 +188,7 @@ fn the_server_s_sizes_count_and_then_the_client_s() {
         thread::scope(|scope| {
             let client = scope.spawn(|| {
                 let options = ConnOptions::new().to_server(to_server).to_client(to_client);
-                let mut client = options.dial(&path, None)?;
+                let mut client = dial_with(&options, &path)?;
                 Ok((client.sender().ring().capacity(), client.receiver().ring().capacity()))
             });
             while !client.is_finished() {

@@ -1,6 +1,6 @@
 //! What tests do to a ring, in one line.
 
-use spsc_shm::{Connection, Consumer, Producer, Result, Ring, Status};
+use spsc_shm::{ConnOptions, Connection, Consumer, Producer, Result, Ring, Status};
 use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
@@ -56,17 +56,26 @@ pub fn read(consumer: &mut Consumer, n: usize) -> Vec<u8> {
     bytes
 }
 
-/// A connection to a listener that serves. A listener drops a client that takes a second to say what it
-/// has to, or a tenth of one where many come: one that did not run for so long dials again.
+/// A listener drops a client that takes a second to say what it has to, or a tenth of one where many
+/// come. It may have done so to one that has taken so long.
+pub fn may_be_dropped(since: Instant) -> bool {
+    since.elapsed() >= Duration::from_millis(100)
+}
+
+/// A connection to a listener that serves. A client that did not run for long dials again.
 #[track_caller]
 pub fn dial(path: impl AsRef<Path>) -> Connection {
+    dial_with(&ConnOptions::new(), path).unwrap()
+}
+
+/// The same, with options, and with what the listener says to them.
+pub fn dial_with(options: &ConnOptions, path: impl AsRef<Path>) -> Result<Connection> {
     loop {
         let start = Instant::now();
-        match Connection::dial(&path, None) {
-            Err(error)
-                if error.status() == Status::Closed
-                    && start.elapsed() >= Duration::from_millis(100) => {}
-            dialled => return dialled.unwrap(),
+        let dialled = options.dial(&path, None);
+        let is_closed = dialled.as_ref().is_err_and(|error| error.status() == Status::Closed);
+        if !(is_closed && may_be_dropped(start)) {
+            return dialled;
         }
     }
 }
