@@ -16,7 +16,7 @@ _numbers = itertools.count()
 @pytest.fixture(autouse=True)
 def watchdog() -> Iterator[None]:
     """Ends the whole run, with a traceback, if a test stands still."""
-    faulthandler.dump_traceback_later(100, exit=True)
+    faulthandler.dump_traceback_later(240, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
 
