@@ -12,7 +12,7 @@ for compiler in g++ "${clangs[@]: -1}"; do
     cmake -S tests/cpp -B "$build" -DCMAKE_CXX_COMPILER="$compiler" \
         -DSPSC_SHM_LIBRARY="$PWD/target/release/libspsc_shm.a"
     cmake --build "$build" --parallel "$(nproc)"
-    SPSC_ECHO_MESSAGES=5000 ctest --test-dir "$build" --output-on-failure --timeout 300
+    SPSC_ECHO_MESSAGES=5000 ctest --test-dir "$build" --output-on-failure
 done
 SPSC_ECHO_MESSAGES=500000 build/cpp-g++/echo_20 --gtest_filter='Echo.with_*'
 SPSC_ECHO_MESSAGES=100000 build/cpp-g++/echo_20 --gtest_filter='Echo.in_lock_step'
