@@ -2,7 +2,7 @@
 # benches/peers is not built, as what it depends on takes longer than all of this.
 cargo bench -p benches --no-run
 cargo build --release -p measure
-cargo test --release -p harness -p measure
+cargo test --release -p spsc-shm-harness -p measure
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 timeout 1200 cargo run --release -p measure -- --quick --rounds 1 --sizes 8,4096 \

@@ -35,8 +35,9 @@ impl<const LINES: usize> TwoLinesEnd<'_, LINES> {
 }
 
 impl<const LINES: usize> TwoLines<LINES> {
+    /// Goes on where ends before it stopped, with everything answered.
     fn end(&self) -> TwoLinesEnd<'_, LINES> {
-        TwoLinesEnd { area: &self.0, turn: 0 }
+        TwoLinesEnd { area: &self.0, turn: self.0.flag.0.load(Ordering::Acquire) }
     }
 }
 
@@ -114,11 +115,19 @@ impl Channel for Blocks {
     type Rx<'a> = BlocksEnd<'a>;
 
     fn sender(&self) -> BlocksEnd<'_> {
-        BlocksEnd { area: &self.0, position: 0 }
+        self.end()
     }
 
     fn receiver(&self) -> BlocksEnd<'_> {
-        BlocksEnd { area: &self.0, position: 0 }
+        self.end()
+    }
+}
+
+impl Blocks {
+    /// Goes on where ends before it stopped, with every block empty.
+    fn end(&self) -> BlocksEnd<'_> {
+        let turns = self.0.turns.iter().map(|Line(turns)| turns.load(Ordering::Acquire));
+        BlocksEnd { area: &self.0, position: turns.sum::<u64>() / 2 }
     }
 }
 

@@ -4,7 +4,9 @@
 pub mod process;
 pub mod channel;
 pub mod ring;
+#[cfg(feature = "c")]
 pub mod inline;
+#[cfg(feature = "c")]
 pub mod messages;
 pub mod floors;
 pub mod alternatives;

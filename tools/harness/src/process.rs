@@ -63,6 +63,9 @@ pub unsafe trait Shareable {}
 /// A zeroed value that this process and those it forks share.
 pub struct Shared<T: Shareable>(NonNull<T>);
 
+// SAFETY: what is in it is made to be shared with other processes, which is no less than threads.
+unsafe impl<T: Shareable> Sync for Shared<T> {}
+
 impl<T: Shareable> Default for Shared<T> {
     /// Maps the memory.
     fn default() -> Self {

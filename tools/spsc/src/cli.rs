@@ -2,6 +2,8 @@
 
 use crate::text::{size, span};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use harness::process::Cpus;
+use harness::versus::cpus;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,6 +39,12 @@ pub enum Verb {
     Dial(Dial),
     /// Runs a command with a connection on a descriptor, and talks to it as `dial` does
     Exec(Exec),
+    /// Measures what this machine gives: a ring beside its floor, a pipe and a Unix socket
+    ///
+    /// Two processes on two CPUs take turns, of milliseconds each, with a ring, with a pipe, with a
+    /// socket, and with nothing but the memory accesses that can't be avoided: the floor. Run it while
+    /// the machine has nothing else to do.
+    Bench(Bench),
     /// Looks at what this machine has for rings, and says what to do about it
     Doctor(Doctor),
     /// Prints completions for a shell
@@ -171,6 +179,19 @@ pub struct Exec {
     /// The command. It finds the number of its descriptor in SPSC_CONN_FD, and adopts it as a client
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Seconds to measure; less than a few say little
+    #[arg(long, default_value = "10", value_parser = span)]
+    pub seconds: Duration,
+    /// The CPUs to run on, such as 0,1; by default two of different cores
+    #[arg(long, value_name = "A,B", value_parser = cpus)]
+    pub cpus: Option<Cpus>,
+    /// Prints JSON: docs/TOOL.md has the members
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! `spsc`: looks at rings in shared memory, and streams through them. docs/TOOL.md describes it.
 
+mod bench;
 mod cli;
 mod copy;
 mod doctor;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Verb::Listen(options) => talk::listen(&options),
         Verb::Dial(options) => talk::dial(&options),
         Verb::Exec(options) => talk::exec(&options),
+        Verb::Bench(options) => bench::run(&options),
         Verb::Doctor(options) => doctor::run(&options),
         Verb::Completions(options) => pages::completions(&options),
         Verb::Man(options) => pages::man(&options),

@@ -16,11 +16,12 @@ mod report;
 
 pub use contestant::{Contestant, Way};
 pub use options::{Kind, Options, check_fit, cpus, positive};
+pub use report::{Figures, Ratio, Report};
+pub use states::State;
 pub use test::Test;
 
 use crate::process::{self, Cpus};
 use pair::{Pair, with_pair};
-use report::Report;
 use std::error::Error;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -34,13 +35,24 @@ pub enum Between {
     Threads,
 }
 
+/// What to compare, for how long, and where.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What to measure of every contestant.
+    pub tests: Vec<Test>,
+    /// How long. Each test gets a row at least, whatever that takes.
+    pub time: Duration,
+    /// How long the block of a contestant is.
+    pub block_ms: f64,
+    /// The CPUs to run on.
+    pub cpus: Cpus,
+}
+
 /// All that is known before the first block.
 struct Comparison<'a> {
     contestants: &'a [Contestant],
     between: Between,
-    options: &'a Options,
-    tests: Vec<Test>,
-    cpus: Cpus,
+    plan: &'a Plan,
 }
 
 /// One block of each contestant, between two ping-pongs.
@@ -64,12 +76,13 @@ pub fn run(
     options: &Options,
 ) -> Result<(), Box<dyn Error>> {
     check_fit(&options.sizes, &options.rings)?;
-    let cpus = options.cpus.or_else(Cpus::choose).ok_or("needs two CPUs")?;
-    process::pin(cpus.near);
-    let tests = Test::all(options);
-    let comparison = Comparison { contestants, between, options, tests, cpus };
-    let rows = with_pair(&comparison, |pair| measure(&comparison, pair));
-    let report = Report::new(&comparison, &rows);
+    let plan = Plan {
+        tests: Test::all(options),
+        time: Duration::from_secs(options.seconds),
+        block_ms: options.block_ms,
+        cpus: options.cpus.or_else(Cpus::choose).ok_or("needs two CPUs")?,
+    };
+    let report = compare(contestants, between, &plan, |_| ());
     print!("{}", report.text());
     if let Some(path) = &options.json {
         fs::write(path, format!("{:#}\n", report.json()))?;
@@ -77,29 +90,51 @@ pub fn run(
     Ok(())
 }
 
+/// Compares the contestants. The process has one thread. `tell` is called before each row with the
+/// time that is left.
+pub fn compare<'a>(
+    contestants: &'a [Contestant],
+    between: Between,
+    plan: &'a Plan,
+    tell: impl FnMut(Duration),
+) -> Report<'a> {
+    process::pin(plan.cpus.near);
+    let comparison = Comparison { contestants, between, plan };
+    let rows = with_pair(&comparison, |pair| measure(&comparison, pair, tell));
+    Report::new(comparison, rows)
+}
+
 /// One row of each test after the other, until the time is over.
-fn measure(comparison: &Comparison<'_>, pair: &mut Pair<'_>) -> Vec<Row> {
-    let Comparison { contestants, options, tests, .. } = comparison;
-    let end = Instant::now() + Duration::from_secs(options.seconds);
+fn measure(
+    comparison: &Comparison<'_>,
+    pair: &mut Pair<'_>,
+    mut tell: impl FnMut(Duration),
+) -> Vec<Row> {
+    let Comparison { contestants, plan: Plan { tests, time, block_ms, .. }, .. } = comparison;
+    let end = Instant::now() + *time;
     let mut order: Vec<usize> = (0..contestants.len()).collect();
-    let mut each_ns: Vec<f64> = tests.iter().map(|test| test.guess_ns()).collect();
+    // What one of each contestant takes in each test.
+    let mut each_ns: Vec<Vec<f64>> =
+        tests.iter().map(|test| vec![test.guess_ns(); contestants.len()]).collect();
     let mut rows = Vec::new();
     let mut before = pair.ping_pong();
     loop {
         for (index, test) in tests.iter().enumerate() {
-            if Instant::now() >= end {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() && rows.len() >= tests.len() {
                 return rows;
             }
-            let count = test.count(options.block_ms * 1e6, each_ns[index]);
+            tell(left);
             // No contestant profits from its place.
             fastrand::shuffle(&mut order);
             let mut ns = vec![None; order.len()];
             for &contestant in &order {
+                let each_ns = &mut each_ns[index][contestant];
+                let count = test.count(block_ms * 1e6, *each_ns);
                 ns[contestant] = pair.block(index, contestant, count);
+                *each_ns = ns[contestant].unwrap_or(*each_ns);
             }
             let after = pair.ping_pong();
-            // The first one's time is the measure of all.
-            each_ns[index] = ns[0].unwrap_or(each_ns[index]);
             rows.push(Row {
                 test: index,
                 ping_pong_ns: [before, after],

@@ -3,7 +3,7 @@
 
 use super::contestant::Contestant;
 use super::test::{Block, Test};
-use super::{Between, Comparison};
+use super::{Between, Comparison, Plan};
 use crate::channel::{Channel, Trips, answer, ask};
 use crate::floors::{TwoLines, TwoLinesEnd};
 use crate::process::{Far, Part, Shareable, Shared, Stage, with_far_thread};
@@ -41,7 +41,7 @@ pub struct Pair<'a> {
 
 /// Starts the far process, or thread, and runs `body` in this one, which has one thread.
 pub fn with_pair<T>(comparison: &Comparison<'_>, body: impl FnOnce(&mut Pair<'_>) -> T) -> T {
-    let Comparison { contestants, ref tests, cpus, between, .. } = *comparison;
+    let Comparison { contestants, between, plan: &Plan { ref tests, cpus, .. } } = *comparison;
     let board = Shared::<Board>::default();
     let lines = [(); 2].map(|()| TwoLines::<1>::default());
     let (part, mut there) = board.stage.parts();

@@ -1,31 +1,36 @@
 //! What came out: tables for each state, and everything as JSON.
 
 use super::states::{self, State};
-use super::{Comparison, Row};
+use super::{Comparison, Plan, Row};
 use crate::machine::{kernel, processor};
 use crate::process::Cpus;
-use crate::stats::median;
+use crate::stats::{at_quantile, median};
 use crate::table::{Table, ns, or_dash};
 use serde_json::{Value, json};
 
+/// All rows, and the states of the machine that were found in them.
 pub struct Report<'a> {
-    comparison: &'a Comparison<'a>,
-    rows: &'a [Row],
+    comparison: Comparison<'a>,
+    rows: Vec<Row>,
     states: Vec<State>,
 }
 
 /// The figures of a contestant in one test and state.
-struct Figures {
-    median_ns: f64,
+pub struct Figures {
+    /// Of a round trip, or a message.
+    pub median_ns: f64,
     /// To the first contestant, if that took part.
-    ratio: Option<Ratio>,
+    pub ratio: Option<Ratio>,
 }
 
 /// A median of the ratios within rows.
-struct Ratio {
-    median: f64,
+pub struct Ratio {
+    /// As many are above as below.
+    pub median: f64,
+    /// A quarter are below, and a quarter above.
+    pub quartiles: [f64; 2],
     /// Where the true median is, with 95 % confidence; not known of less than 6 rows.
-    interval: Option<[f64; 2]>,
+    pub interval: Option<[f64; 2]>,
 }
 
 impl Ratio {
@@ -40,7 +45,8 @@ impl Ratio {
             let high = (high as usize).min(ratios.len());
             [ratios[low as usize], ratios[high - 1]]
         });
-        Self { median: median(ratios.into_iter()), interval }
+        let quantile = |quantile| at_quantile(ratios.iter().copied(), quantile);
+        Self { median: quantile(0.5), quartiles: [quantile(0.25), quantile(0.75)], interval }
     }
 
     fn text(&self) -> String {
@@ -52,7 +58,7 @@ impl Ratio {
 }
 
 impl<'a> Report<'a> {
-    pub fn new(comparison: &'a Comparison<'a>, rows: &'a [Row]) -> Self {
+    pub(super) fn new(comparison: Comparison<'a>, rows: Vec<Row>) -> Self {
         let undisturbed = rows.iter().filter(|row| !row.disturbed);
         let times: Vec<f64> = undisturbed.flat_map(|row| row.ping_pong_ns).collect();
         Self { comparison, rows, states: states::find(&times) }
@@ -63,9 +69,34 @@ impl<'a> Report<'a> {
         if row.disturbed { None } else { states::of(&self.states, row.ping_pong_ns) }
     }
 
-    fn rows_of(&self, state: usize, test: usize) -> Vec<&'a Row> {
+    fn rows_of(&self, state: usize, test: usize) -> Vec<&Row> {
         let of_both = |row: &&Row| row.test == test && self.state_of(row) == Some(state);
         self.rows.iter().filter(of_both).collect()
+    }
+
+    /// The states, the nearest first.
+    pub fn states(&self) -> &[State] {
+        &self.states
+    }
+
+    /// How many rows there are in all.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many rows were dropped because another task ran.
+    pub fn disturbed(&self) -> usize {
+        self.rows.iter().filter(|row| row.disturbed).count()
+    }
+
+    /// How many rows a test has in a state; and the figures of each contestant, none where it can't.
+    /// Without a state, of all rows, whatever happened meanwhile.
+    pub fn of(&self, state: Option<usize>, test: usize) -> (usize, Vec<Option<Figures>>) {
+        let rows = match state {
+            Some(state) => self.rows_of(state, test),
+            None => self.rows.iter().filter(|row| row.test == test).collect(),
+        };
+        (rows.len(), self.figures(&rows))
     }
 
     /// Of each contestant. None where it can't.
@@ -82,14 +113,15 @@ impl<'a> Report<'a> {
         (0..self.comparison.contestants.len()).map(of_one).collect()
     }
 
+    /// Tables, for people.
     pub fn text(&self) -> String {
-        let Comparison { contestants, options, cpus: Cpus { near, far }, .. } = self.comparison;
+        let Comparison { contestants, plan, .. } = &self.comparison;
+        let Cpus { near, far } = plan.cpus;
         let mut text = String::new();
         for contestant in *contestants {
             text += &format!("{} = {}\n", contestant.name, contestant.about);
         }
-        let all = self.rows.len();
-        let disturbed = self.rows.iter().filter(|row| row.disturbed).count();
+        let (all, disturbed) = (self.rows(), self.disturbed());
         let counted = self.rows.iter().filter(|row| self.state_of(row).is_some()).count();
         text += &format!(
             "\n{}, Linux {}, CPUs {near} and {far}, {} s in blocks of {} ms. {all} rows, of which \
@@ -97,8 +129,8 @@ impl<'a> Report<'a> {
              changed. Ratios: median (its 95 % interval).\n\n",
             processor(),
             kernel(),
-            options.seconds,
-            options.block_ms,
+            plan.time.as_secs(),
+            plan.block_ms,
             all - disturbed - counted,
         );
         if counted < all / 2 {
@@ -115,7 +147,7 @@ impl<'a> Report<'a> {
     }
 
     fn table(&self, state: usize) -> Table {
-        let Comparison { contestants, tests, .. } = self.comparison;
+        let Comparison { contestants, plan: Plan { tests, .. }, .. } = &self.comparison;
         let (first, others) = contestants.split_first().expect("there is one at least");
         let mut head = vec![String::new(), "rows".into(), format!("{}, ns", first.name)];
         head.extend(others.iter().map(|other| format!("{} / {}", other.name, first.name)));
@@ -136,8 +168,10 @@ impl<'a> Report<'a> {
         table
     }
 
+    /// Everything.
     pub fn json(&self) -> Value {
-        let Comparison { contestants, options, tests, cpus, .. } = self.comparison;
+        let Comparison { contestants, plan: Plan { tests, time, block_ms, cpus }, .. } =
+            &self.comparison;
         let figures = |state: usize| -> Vec<Value> {
             let of_test = |(index, test): (usize, &super::Test)| {
                 let rows = self.rows_of(state, index);
@@ -149,6 +183,7 @@ impl<'a> Report<'a> {
                             "contestant": contestant.name,
                             "median_ns": figures.median_ns,
                             "median_ratio": ratio.map(|ratio| ratio.median),
+                            "ratio_quartiles": ratio.map(|ratio| ratio.quartiles),
                             "ratio_interval": ratio.and_then(|ratio| ratio.interval),
                         })
                     })
@@ -177,8 +212,8 @@ impl<'a> Report<'a> {
             "processor": processor(),
             "kernel": kernel(),
             "cpus": [cpus.near, cpus.far],
-            "seconds": options.seconds,
-            "block_ms": options.block_ms,
+            "seconds": time.as_secs(),
+            "block_ms": block_ms,
             "contestants": contestants.iter()
                 .map(|contestant| json!({ "name": contestant.name, "about": contestant.about }))
                 .collect::<Vec<_>>(),

@@ -6,11 +6,13 @@ use crate::stats::median;
 /// A place of the two CPUs, as the ping-pong tells it.
 #[derive(Debug, PartialEq)]
 pub struct State {
+    /// What to call it, beside the others.
     pub name: String,
     /// From here on …
     pub low_ns: f64,
     /// … to just below here.
     pub high_ns: f64,
+    /// The middle of them.
     pub median_ns: f64,
 }
 

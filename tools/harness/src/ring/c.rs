@@ -1,11 +1,11 @@
-//! The ring, through the Rust interface and through the C functions of the shared library.
+//! The ring through the C functions of the shared library.
 
-use crate::channel::{Channel, Receiver, Sender, really};
+use super::{Choice, drain, fill};
+use crate::channel::{Channel, Receiver, Sender};
 use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
 use spsc_shm::ffi::{
     SPSC_WAIT_FOREVER, spsc_cursor, spsc_message, spsc_options, spsc_ring, spsc_status,
 };
-use spsc_shm::{Consumer, Options, Producer, Ring, Spin};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -13,115 +13,10 @@ use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a ring is made with.
-#[derive(Clone, Copy)]
-pub struct Choice {
-    /// In bytes, at least.
-    pub capacity: usize,
-    /// Whether every wait sleeps at once.
-    pub never_spin: bool,
-}
-
 fn new_name() -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("spsc-shm-measure-{}-{number}", std::process::id())
-}
-
-/// A ring for the Rust interface.
-pub struct RustRing {
-    /// Keeps the memory while the ends connect by name.
-    _creator: Ring,
-    name: String,
-}
-
-impl RustRing {
-    /// Makes the ring, under a name of its own.
-    pub fn new(choice: Choice) -> Self {
-        let name = new_name();
-        let spin = if choice.never_spin { Spin::Never } else { Spin::Adaptive };
-        let creator = Options::new().spin(spin).create(&name, choice.capacity);
-        Self { _creator: creator.expect("a ring is to be had"), name }
-    }
-}
-
-impl Drop for RustRing {
-    fn drop(&mut self) {
-        let _ = Ring::unlink(&self.name);
-    }
-}
-
-impl Channel for RustRing {
-    type Tx<'a> = Producer;
-    type Rx<'a> = Consumer;
-
-    fn sender(&self) -> Producer {
-        Ring::connect(&self.name).expect("the name is there").into_producer()
-    }
-
-    fn receiver(&self) -> Consumer {
-        Ring::connect(&self.name).expect("the name is there").into_consumer()
-    }
-}
-
-impl Sender for Producer {
-    #[inline(always)]
-    fn send(&mut self, message: &[u8]) {
-        let mut grant = self.claim(message.len(), None).expect("there will be room");
-        grant.copy_from_slice(message);
-        grant.publish_all();
-    }
-
-    #[inline(always)]
-    fn send_batch(&mut self, message: &[u8], most: usize) -> usize {
-        let mut grant = self.claim_some(message.len(), None).expect("there will be room");
-        // SAFETY: the other process is this program too, and keeps to the protocol.
-        let count = fill(unsafe { grant.as_mut_slice() }, message, most);
-        grant.publish(count * message.len()).expect("it was granted");
-        count
-    }
-}
-
-impl Receiver for Consumer {
-    #[inline(always)]
-    fn receive(&mut self, message: &mut [u8]) {
-        let grant = self.peek(message.len(), None).expect("there will be a message");
-        grant.copy_to_slice(message);
-        grant.release_all();
-    }
-
-    #[inline(always)]
-    fn receive_batch(&mut self, message: &mut [u8], most: usize) -> usize {
-        let grant = self.peek_some(message.len(), None).expect("there will be a message");
-        // SAFETY: as in `send_batch`.
-        let count = drain(unsafe { grant.as_slice() }, message, most);
-        grant.release(count * message.len()).expect("it was granted");
-        count
-    }
-}
-
-/// Copies the message into the granted bytes as often as it fits, at most `most` times.
-#[inline(always)]
-fn fill(grant: &mut [u8], message: &[u8], most: usize) -> usize {
-    let mut count = 0;
-    for place in grant.chunks_exact_mut(message.len()).take(most) {
-        place.copy_from_slice(message);
-        really();
-        count += 1;
-    }
-    count
-}
-
-/// Copies each of the granted messages out, at most `most`.
-#[inline(always)]
-fn drain(grant: &[u8], message: &mut [u8], most: usize) -> usize {
-    let mut count = 0;
-    for place in grant.chunks_exact(message.len()).take(most) {
-        message.copy_from_slice(place);
-        really();
-        count += 1;
-    }
-    count
 }
 
 /// The functions of a shared library, found as a program in another language would find them.
