@@ -35,8 +35,12 @@ impl<const LINES: usize> TwoLinesEnd<'_, LINES> {
 }
 
 impl<const LINES: usize> TwoLines<LINES> {
-    /// Goes on where ends before it stopped, with everything answered.
     fn end(&self) -> TwoLinesEnd<'_, LINES> {
+        TwoLinesEnd { area: &self.0, turn: 0 }
+    }
+
+    /// An end that goes on where those before it stopped, to be opened before either side sends.
+    pub fn resume(&self) -> TwoLinesEnd<'_, LINES> {
         TwoLinesEnd { area: &self.0, turn: self.0.flag.0.load(Ordering::Acquire) }
     }
 }
@@ -115,17 +119,17 @@ impl Channel for Blocks {
     type Rx<'a> = BlocksEnd<'a>;
 
     fn sender(&self) -> BlocksEnd<'_> {
-        self.end()
+        BlocksEnd { area: &self.0, position: 0 }
     }
 
     fn receiver(&self) -> BlocksEnd<'_> {
-        self.end()
+        BlocksEnd { area: &self.0, position: 0 }
     }
 }
 
 impl Blocks {
-    /// Goes on where ends before it stopped, with every block empty.
-    fn end(&self) -> BlocksEnd<'_> {
+    /// As [`TwoLines::resume`].
+    pub fn resume(&self) -> BlocksEnd<'_> {
         let turns = self.0.turns.iter().map(|Line(turns)| turns.load(Ordering::Acquire));
         BlocksEnd { area: &self.0, position: turns.sum::<u64>() / 2 }
     }

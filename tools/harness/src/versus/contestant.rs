@@ -219,9 +219,9 @@ impl Turns for Floor {
     fn far(&self, part: &mut Part<'_>, block: Block) {
         let [there, back] = &self.lines;
         if let Test::Trip { .. } = block.test {
-            far(part, block, 64, there.receiver(), || back.sender());
+            far(part, block, 64, there.resume(), || back.resume());
         } else {
-            let mut there = self.blocks.receiver();
+            let mut there = self.blocks.resume();
             part.meet();
             drain(part, &mut there, Self::pieces(block));
         }
@@ -231,9 +231,9 @@ impl Turns for Floor {
         let [there, back] = &self.lines;
         post(part);
         if let Test::Trip { .. } = block.test {
-            near(part, block, 64, there.sender(), || back.receiver(), || ())
+            near(part, block, 64, there.resume(), || back.resume(), || ())
         } else {
-            let mut there = self.blocks.sender();
+            let mut there = self.blocks.resume();
             part.meet();
             let piece_ns = pour(part, &mut there, Self::pieces(block));
             piece_ns * block.test.size() as f64 / BLOCK_SIZE as f64
