@@ -1,20 +1,25 @@
 //! `spsc top`: the traffic of all rings, live, on a terminal; or as lines of JSON, or for Prometheus.
 
 use crate::cli::{Order, Top};
-use crate::exit::{About, Result};
+use crate::exit::{About, Failure, Result};
 use crate::listing::who;
 use crate::look::{self, Look, Side};
 use crate::text::{bytes, plain};
-use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Row, Table};
 use ratatui::{DefaultTerminal, Frame};
 use serde::Serialize;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 use std::collections::HashMap;
-use std::io::{Write, stdout};
+use std::io::{IsTerminal, Write, stdout};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A ring, and what has happened to it since the look before.
@@ -80,14 +85,40 @@ pub fn run(options: &Top) -> Result {
     } else if options.json {
         lines(options)?;
     } else {
-        let mut screen = Screen::new(options);
-        // It puts the terminal back, also when the program panics.
-        let mut terminal = ratatui::init();
-        let result = screen.run(&mut terminal);
-        ratatui::restore();
-        result?;
+        on_screen(options)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// However it ends, the terminal is put back.
+fn on_screen(options: &Top) -> Result<()> {
+    if !stdout().is_terminal() {
+        return Err(Failure::new("standard output is no terminal; see --json and --prometheus"));
+    }
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let terminal = Arc::new(Mutex::new(ratatui::try_init()?));
+    let drawn_on = Arc::clone(&terminal);
+    thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            // Nothing is drawn any more.
+            let mut drawing = lock(&drawn_on);
+            put_back(&mut drawing);
+            // It ends the program, as the signal would have.
+            let _ = emulate_default_handler(signal);
+        }
+    });
+    let result = Screen::new(options).run(&terminal);
+    put_back(&mut lock(&terminal));
+    result
+}
+
+fn put_back(terminal: &mut DefaultTerminal) {
+    let _ = terminal.show_cursor();
+    ratatui::restore();
+}
+
+fn lock(terminal: &Mutex<DefaultTerminal>) -> MutexGuard<'_, DefaultTerminal> {
+    terminal.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lines(options: &Top) -> Result<()> {
@@ -167,7 +198,7 @@ impl Screen {
         }
     }
 
-    fn run(&mut self, terminal: &mut DefaultTerminal) -> Result<()> {
+    fn run(&mut self, terminal: &Mutex<DefaultTerminal>) -> Result<()> {
         loop {
             self.shown = self.history.look()?;
             if let Some(left) = self.left.as_mut() {
@@ -178,7 +209,7 @@ impl Screen {
             }
             let next = Instant::now() + self.interval;
             loop {
-                terminal.draw(|frame| self.draw(frame))?;
+                lock(terminal).draw(|frame| self.draw(frame))?;
                 let rest = next.saturating_duration_since(Instant::now());
                 if !event::poll(rest)? {
                     break;

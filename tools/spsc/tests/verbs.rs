@@ -1,6 +1,8 @@
 //! Each verb, as a process of its own.
 
+mod bench;
 mod program;
+mod top;
 
 use program::{bytes, code, entry, json, run, said, socket_path, spsc, start};
 use spsc_shm::{ConnOptions, Ring};

@@ -1,5 +1,7 @@
 //! The program under test, and what it says.
 
+pub mod terminal;
+
 use std::process::{Child, Command, Output, Stdio};
 use support::Name;
 

@@ -1,0 +1,117 @@
+//! A terminal: a pseudo-terminal with a program on it, and what its screen shows.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus};
+use std::ptr::{null, null_mut};
+
+/// Enough for every ring that other tests may have at the time.
+const ROWS: u16 = 200;
+const COLUMNS: u16 = 140;
+
+pub struct Terminal {
+    master: File,
+    child: Child,
+    screen: vt100::Parser,
+    before: libc::termios,
+}
+
+impl Terminal {
+    /// Starts a program there, as the leader of a session of which this is the terminal.
+    pub fn start(command: &mut Command) -> Self {
+        let size = libc::winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
+        let (mut master, mut slave) = (-1, -1);
+        // SAFETY: places for two numbers, and a size; the name and the settings are left out.
+        let opened =
+            unsafe { libc::openpty(&raw mut master, &raw mut slave, null_mut(), null(), &size) };
+        assert_eq!(opened, 0, "openpty: {}", io::Error::last_os_error());
+        // SAFETY: both have just been opened for us.
+        let (master, slave) = unsafe { (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
+        let end = || slave.try_clone().expect("a descriptor");
+        command.stdin(end()).stdout(end()).stderr(end());
+        // SAFETY: two system calls that may be made between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                if libc::setsid() == -1 || libc::ioctl(0, libc::TIOCSCTTY, 0) == -1 {
+                    return Err(io::Error::last_os_error());
+                }
+                Ok(())
+            })
+        };
+        let before = settings(&master);
+        let child = command.spawn().expect("the program");
+        // The command keeps descriptors, too: reading ends once nobody has one.
+        command.stdin(null_stdio()).stdout(null_stdio()).stderr(null_stdio());
+        Self { master, child, screen: vt100::Parser::new(ROWS, COLUMNS, 0), before }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn press(&mut self, keys: &str) {
+        self.master.write_all(keys.as_bytes()).expect("room");
+    }
+
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: the child was not waited for yet: the number is its own.
+        assert_eq!(unsafe { libc::kill(self.id() as i32, signal) }, 0);
+    }
+
+    /// Reads what the program writes until the screen is as wanted.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, is_so: impl Fn(&vt100::Screen) -> bool) {
+        while !is_so(self.screen.screen()) {
+            assert!(self.read(), "it ended before {what}:\n{}", self.screen.screen().contents());
+        }
+    }
+
+    /// Whether there was something to read.
+    fn read(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        match self.master.read(&mut bytes) {
+            Ok(n) => self.screen.process(&bytes[..n]),
+            // Nobody has the other end any more.
+            Err(error) if error.raw_os_error() == Some(libc::EIO) => return false,
+            Err(error) => panic!("the terminal: {error}"),
+        }
+        true
+    }
+
+    /// Waits for the program's end, after which the terminal must be as it was.
+    #[track_caller]
+    pub fn end(mut self) -> ExitStatus {
+        while self.read() {}
+        let status = self.child.wait().expect("a child");
+        let screen = self.screen.screen();
+        assert!(!screen.alternate_screen(), "it left the other screen on");
+        assert!(!screen.hide_cursor(), "it left the cursor hidden");
+        let after = settings(&self.master);
+        let flags = |of: &libc::termios| (of.c_iflag, of.c_oflag, of.c_cflag, of.c_lflag);
+        assert_eq!(flags(&after), flags(&self.before), "the terminal's modes");
+        status
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn null_stdio() -> std::process::Stdio {
+    std::process::Stdio::null()
+}
+
+/// Those of the program's side; Linux gives them to either.
+fn settings(master: &File) -> libc::termios {
+    // SAFETY: all zeros is a value of it, and the call fills it.
+    unsafe {
+        let mut settings: libc::termios = std::mem::zeroed();
+        assert_eq!(libc::tcgetattr(master.as_raw_fd(), &raw mut settings), 0);
+        settings
+    }
+}
