@@ -1,7 +1,8 @@
 //! What can be seen of rings from outside. Nothing here takes a role, or writes into a ring.
 
+use crate::text::plain;
 use serde::Serialize;
-use spsc_shm::{Ring, RoleState, RoleStats, Status};
+use spsc_shm::{Error, Ring, RoleState, RoleStats, Status};
 use std::fs;
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -80,15 +81,21 @@ pub fn at(name: &str) -> spsc_shm::Result<Look> {
     })
 }
 
-/// Looks at every ring that has a name and that this user may open, by name.
+/// Looks at every ring that has a name and that this user may open, by name. Those that can't be read
+/// are said on standard error.
 pub fn all() -> io::Result<Vec<Look>> {
+    all_but(|name, error| eprintln!("spsc: {}: {error}", plain(name)))
+}
+
+/// As [`all`], but `refused` learns of those that can't be read.
+pub fn all_but(mut refused: impl FnMut(&str, &Error)) -> io::Result<Vec<Look>> {
     let mut looks = Vec::new();
     for name in names()? {
         match at(&name) {
             Ok(look) => looks.push(look),
             // Another kind of file, one that is gone by now, or not ours to look at.
             Err(error) if is_no_ring(error.status()) => {}
-            Err(error) => eprintln!("spsc: {name}: {error}"),
+            Err(error) => refused(&name, &error),
         }
     }
     Ok(looks)

@@ -37,13 +37,17 @@ struct Traffic {
 #[derive(Default)]
 struct History {
     before: HashMap<String, (Instant, Look)>,
+    /// Rings that could not be read, in the last look.
+    refused: usize,
 }
 
 impl History {
     fn look(&mut self) -> Result<Vec<Traffic>> {
         let mut before = std::mem::take(&mut self.before);
         let mut all = Vec::new();
-        for look in look::all().about("/dev/shm")? {
+        self.refused = 0;
+        // Words on standard error would get into the picture.
+        for look in look::all_but(|_, _| self.refused += 1).about("/dev/shm")? {
             let now = Instant::now();
             // A ring that was replaced begins anew.
             let earlier = before.remove(&look.name).filter(|(_, old)| old.age_s <= look.age_s);
@@ -276,10 +280,12 @@ impl Screen {
         };
         let total: f64 = rows.iter().map(|one| one.published_per_s).sum();
         let count = rows.len();
-        frame.render_widget(
-            Line::from(format!("{count} rings, {}/s in all, by {order}", bytes(total as u64))),
-            head,
-        );
+        let refused = match self.history.refused {
+            0 => String::new(),
+            refused => format!(", {refused} unreadable: see spsc ls"),
+        };
+        let title = format!("{count} rings, {}/s in all, by {order}{refused}", bytes(total as u64));
+        frame.render_widget(Line::from(title), head);
         let widths = [
             Constraint::Min(12),
             Constraint::Length(17),

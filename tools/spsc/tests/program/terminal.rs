@@ -6,15 +6,21 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::ptr::{null, null_mut};
+use std::time::{Duration, Instant};
 
 /// Enough for every ring that other tests may have at the time.
 const ROWS: u16 = 200;
 const COLUMNS: u16 = 140;
 
+/// Less than the watchdog's, which could not show the screen.
+const PATIENCE: Duration = Duration::from_secs(100);
+
 pub struct Terminal {
     master: File,
     child: Child,
     screen: vt100::Parser,
+    /// All that was written.
+    written: Vec<u8>,
     before: libc::termios,
 }
 
@@ -44,7 +50,13 @@ impl Terminal {
         let child = command.spawn().expect("the program");
         // The command keeps descriptors, too: reading ends once nobody has one.
         command.stdin(null_stdio()).stdout(null_stdio()).stderr(null_stdio());
-        Self { master, child, screen: vt100::Parser::new(ROWS, COLUMNS, 0), before }
+        Self {
+            master,
+            child,
+            screen: vt100::Parser::new(ROWS, COLUMNS, 0),
+            written: Vec::new(),
+            before,
+        }
     }
 
     pub fn id(&self) -> u32 {
@@ -63,16 +75,28 @@ impl Terminal {
     /// Reads what the program writes until the screen is as wanted.
     #[track_caller]
     pub fn until(&mut self, what: &str, is_so: impl Fn(&vt100::Screen) -> bool) {
+        let start = Instant::now();
         while !is_so(self.screen.screen()) {
-            assert!(self.read(), "it ended before {what}:\n{}", self.screen.screen().contents());
+            let goes_on = start.elapsed() < PATIENCE && self.read();
+            assert!(goes_on, "not so: {what}\n{}", self.screen.screen().contents());
         }
     }
 
-    /// Whether there was something to read.
+    /// Reads what there is. Not so if the program has ended, or is silent for too long.
     fn read(&mut self) -> bool {
+        let mut ready =
+            libc::pollfd { fd: self.master.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        let patience = PATIENCE.as_millis() as libc::c_int;
+        // SAFETY: a place for the answer of one descriptor.
+        if unsafe { libc::poll(&raw mut ready, 1, patience) } == 0 {
+            return false;
+        }
         let mut bytes = [0; 4096];
         match self.master.read(&mut bytes) {
-            Ok(n) => self.screen.process(&bytes[..n]),
+            Ok(n) => {
+                self.screen.process(&bytes[..n]);
+                self.written.extend(&bytes[..n]);
+            }
             // Nobody has the other end any more.
             Err(error) if error.raw_os_error() == Some(libc::EIO) => return false,
             Err(error) => panic!("the terminal: {error}"),
@@ -80,10 +104,16 @@ impl Terminal {
         true
     }
 
+    /// All that the program has written, to its end.
+    pub fn all(&mut self) -> String {
+        while self.read() {}
+        String::from_utf8_lossy(&self.written).into_owned()
+    }
+
     /// Waits for the program's end, after which the terminal must be as it was.
     #[track_caller]
     pub fn end(mut self) -> ExitStatus {
-        while self.read() {}
+        let _ = self.all();
         let status = self.child.wait().expect("a child");
         let screen = self.screen.screen();
         assert!(!screen.alternate_screen(), "it left the other screen on");

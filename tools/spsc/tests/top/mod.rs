@@ -2,11 +2,13 @@
 
 use crate::program::terminal::Terminal;
 use crate::program::{bytes, code, run, spsc, start};
+use spsc_shm::Ring;
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::time::Duration;
-use support::{Name, watchdog};
+use support::{Name, object, watchdog};
 
 fn top(words: &[&str]) -> Terminal {
     let words = [&["top", "--interval", "0.1"], words].concat();
@@ -36,12 +38,12 @@ fn in_order(screen: &vt100::Screen, above: &str, below: &str) -> bool {
 #[test]
 fn top_shows_each_ring_and_sorts_and_filters_by_keys() {
     let _watchdog = watchdog();
+    // By name, the busy one is the first.
+    let (busy, full) = (Name::new(), Name::new());
     // A sender that sleeps in a full ring.
-    let full = Name::new();
     let mut sleeper = start(&["send", &full, "--capacity", "4KiB"]);
     sleeper.stdin.as_mut().expect("a pipe").write_all(&bytes(4097)).expect("room");
     // A stream that flows.
-    let busy = Name::new();
     let mut sender = start(&["send", &busy]);
     let mut receiver =
         spsc(&["recv", &busy, "--keep"]).stdout(Stdio::null()).spawn().expect("the program");
@@ -75,7 +77,7 @@ fn top_shows_each_ring_and_sorts_and_filters_by_keys() {
     top.until("it is the other way round", |screen| in_order(screen, &busy, &full));
     top.press("rs");
     top.until("they are sorted by name", |screen| {
-        screen.contents().contains(", by name") && in_order(screen, &full, &busy)
+        screen.contents().contains(", by name") && in_order(screen, &busy, &full)
     });
     top.press(&format!("/x\u{7f}{}", &*busy));
     top.until("it filters while one types", |screen| {
@@ -84,7 +86,7 @@ fn top_shows_each_ring_and_sorts_and_filters_by_keys() {
             && line(screen, &busy).is_some()
     });
     top.press("\r/\r");
-    top.until("the filter is gone", |screen| in_order(screen, &full, &busy));
+    top.until("the filter is gone", |screen| in_order(screen, &busy, &full));
     top.press("q");
     assert_eq!(top.end().code(), Some(0));
 
@@ -107,6 +109,23 @@ fn however_top_ends_the_terminal_is_as_it_was() {
     top.press("\u{3}");
     assert_eq!(top.end().code(), Some(0), "Ctrl-C is a key there");
     assert_eq!(self::top(&["--count", "2"]).end().code(), Some(0), "after so many looks");
+}
+
+#[test]
+fn a_ring_that_cannot_be_read_is_counted_and_leaves_the_picture_alone() {
+    let _watchdog = watchdog();
+    let name = Name::new();
+    let ring = Ring::create(&name, 4096).expect("a ring");
+    // Of a later version.
+    object(&ring).write_all_at(&(2u32 << 16).to_ne_bytes(), 8).expect("it is ours");
+    let mut top = top(&[]);
+    top.until("it says so", |screen| screen.contents().contains(" unreadable: see spsc ls"));
+    top.press("q");
+    assert!(!top.all().contains("another layout"), "on the screen");
+    assert_eq!(top.end().code(), Some(0));
+    let ls = run(&["ls"]);
+    let words = String::from_utf8_lossy(&ls.stderr);
+    assert!(words.contains(&*name) && words.contains("another layout"), "{words}");
 }
 
 #[test]
