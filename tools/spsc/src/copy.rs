@@ -7,7 +7,7 @@
 use crate::cli::{Copy, Recv, Send};
 use crate::exit::{About, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use spsc_shm::{Consumer, Options, Ring, Status};
+use spsc_shm::{Consumer, Options, Ring, Spin, Status};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::mem::ManuallyDrop;
@@ -31,7 +31,9 @@ pub fn send(options: &Send) -> Result {
     let ring = if options.existing {
         Ring::connect_timeout(name, options.common.timeout).about(name)?
     } else {
-        let make = Options::new().replace_stale(true).mode(options.mode);
+        // Pieces are large, so that a wake-up costs little beside one; and whoever spins takes the time of
+        // those who make the stream, and of those who read it.
+        let make = Options::new().replace_stale(true).mode(options.mode).spin(Spin::Never);
         make.create(name, options.capacity as usize).about(name)?
     };
     let piece = piece(ring.capacity());

@@ -82,13 +82,17 @@ impl Terminal {
         }
     }
 
-    /// Reads what there is. Not so if the program has ended, or is silent for too long.
-    fn read(&mut self) -> bool {
+    /// Whether there is something to read, or will be in time.
+    fn is_ready(&self, patience: Duration) -> bool {
         let mut ready =
             libc::pollfd { fd: self.master.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        let patience = PATIENCE.as_millis() as libc::c_int;
         // SAFETY: a place for the answer of one descriptor.
-        if unsafe { libc::poll(&raw mut ready, 1, patience) } == 0 {
+        unsafe { libc::poll(&raw mut ready, 1, patience.as_millis() as libc::c_int) > 0 }
+    }
+
+    /// Reads what there is. Not so if the program has ended, or is silent for too long.
+    fn read(&mut self) -> bool {
+        if !self.is_ready(PATIENCE) {
             return false;
         }
         let mut bytes = [0; 4096];
@@ -102,6 +106,12 @@ impl Terminal {
             Err(error) => panic!("the terminal: {error}"),
         }
         true
+    }
+
+    /// Reads what there is now.
+    #[allow(dead_code, reason = "examples need it")]
+    pub fn drain(&mut self) {
+        while self.is_ready(Duration::ZERO) && self.read() {}
     }
 
     /// All that the program has written, to its end.
