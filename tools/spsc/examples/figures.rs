@@ -119,7 +119,7 @@ fn top(rows: usize) -> Done {
     let spsc = spsc()?;
     for (size, count) in [(64, 5_000_000), (4096, 250_000)] {
         for interval in ["0.1", "1"] {
-            let command = [&*name, &*interval];
+            let command = [&*name, interval];
             let ratios = watched(
                 &spsc,
                 command,
