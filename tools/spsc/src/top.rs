@@ -286,19 +286,22 @@ impl Screen {
         };
         let title = format!("{count} rings, {}/s in all, by {order}{refused}", bytes(total as u64));
         frame.render_widget(Line::from(title), head);
+        // A terminal of 80 columns has room for short bars, and names of commands in part.
+        let narrow = frame.area().width < 105;
+        let (bar, name, side) = if narrow { (4, 12, 14) } else { (10, 16, 20) };
         let widths = [
-            Constraint::Min(12),
-            Constraint::Length(17),
-            Constraint::Length(12),
-            Constraint::Length(12),
-            Constraint::Length(9),
-            Constraint::Length(20),
-            Constraint::Length(20),
+            Constraint::Min(name),
+            Constraint::Length(bar as u16 + 6),
+            Constraint::Length(8),
+            Constraint::Length(8),
+            Constraint::Length(8),
+            Constraint::Length(side),
+            Constraint::Length(side),
         ];
         let titles = ["RING", "FILL", "IN/s", "OUT/s", "SLEEPS/s", "PRODUCER", "CONSUMER"];
         let titles = Row::new(titles).style(Style::new().add_modifier(Modifier::REVERSED));
         frame.render_widget(
-            Table::new(rows.iter().map(|one| row(one)), widths).header(titles),
+            Table::new(rows.iter().map(|one| row(one, bar)), widths).header(titles),
             body,
         );
         let keys = if self.typing {
@@ -312,11 +315,10 @@ impl Screen {
     }
 }
 
-fn row(one: &Traffic) -> Row<'static> {
-    const WIDTH: usize = 10;
+fn row(one: &Traffic, width: usize) -> Row<'static> {
     let look = &one.look;
-    let filled = (look.fill() * WIDTH as f64).round().clamp(0.0, WIDTH as f64) as usize;
-    let bar = format!("{}{}", "█".repeat(filled), "░".repeat(WIDTH - filled));
+    let filled = (look.fill() * width as f64).round().clamp(0.0, width as f64) as usize;
+    let bar = format!("{}{}", "█".repeat(filled), "░".repeat(width - filled));
     let side = |side: &Side| format!("{}{}", if side.sleeps { "z " } else { "  " }, who(side));
     Row::new([
         plain(&look.name),

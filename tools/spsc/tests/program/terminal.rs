@@ -27,7 +27,7 @@ pub struct Terminal {
 impl Terminal {
     /// Starts a program there, as the leader of a session of which this is the terminal.
     pub fn start(command: &mut Command) -> Self {
-        let size = libc::winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = window(COLUMNS);
         let (mut master, mut slave) = (-1, -1);
         // SAFETY: places for two numbers, and a size; the name and the settings are left out.
         let opened =
@@ -65,6 +65,16 @@ impl Terminal {
 
     pub fn press(&mut self, keys: &str) {
         self.master.write_all(keys.as_bytes()).expect("room");
+    }
+
+    /// Makes the window so wide; the kernel tells the program.
+    pub fn resize(&mut self, columns: u16) {
+        let size = window(columns);
+        // SAFETY: a size, which the call reads.
+        let done =
+            unsafe { libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+        assert_eq!(done, 0, "the window: {}", io::Error::last_os_error());
+        self.screen.set_size(ROWS, columns);
     }
 
     pub fn signal(&self, signal: i32) {
@@ -109,7 +119,7 @@ impl Terminal {
     }
 
     /// Reads what there is now.
-    #[allow(dead_code, reason = "examples need it")]
+    #[allow(dead_code, reason = "an example needs it")]
     pub fn drain(&mut self) {
         while self.is_ready(Duration::ZERO) && self.read() {}
     }
@@ -140,6 +150,10 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn window(columns: u16) -> libc::winsize {
+    libc::winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 
 fn null_stdio() -> std::process::Stdio {

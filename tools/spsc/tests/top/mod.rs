@@ -87,6 +87,13 @@ fn top_shows_each_ring_and_sorts_and_filters_by_keys() {
     });
     top.press("\r/\r");
     top.until("the filter is gone", |screen| in_order(screen, &busy, &full));
+    top.resize(80);
+    let sleeps = format!("z {}", sleeper.id());
+    top.until("all of it is there in 80 columns", |screen| {
+        screen.contents().lines().any(|line| {
+            line.contains(" ████ 100 %") && line.contains(&sleeps) && line.chars().count() <= 80
+        })
+    });
     top.press("q");
     assert_eq!(top.end().code(), Some(0));
 
