@@ -8,11 +8,89 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What the codes of a verb mean.
+macro_rules! codes {
+    ($done:literal, $failed:literal $(, $more:literal)*) => {
+        concat!(
+            "Exit codes:\n  0    ", $done, "\n  1    ", $failed,
+            "; the words are on standard error\n  2    the command line is wrong",
+            $("\n  ", $more,)*
+        )
+    };
+}
+
+/// The same for one that writes to standard output.
+macro_rules! codes_of_writer {
+    ($($code:literal),*) => {
+        concat!(codes!($($code),*), "\n  141  standard output's reader went away")
+    };
+}
+
+const CODES: &str = codes_of_writer!("done", "it failed");
+
+const TOP: &str = concat!(
+    "Keys:\n  q, Ctrl-C  quit\n  s          sort by another column\n  r          reverse the order\n",
+    "  /          type a part of a name, to show only such rings; Enter ends it\n\n",
+    "A z before a process says that this side sleeps.\n\n",
+    codes_of_writer!("done", "it failed, or standard output is no terminal"),
+);
+
+const RM: &str =
+    codes_of_writer!("done", "it failed, or a ring that was named is in use (--stale)");
+
+const SEND: &str = codes!(
+    "the whole stream has been written into the ring",
+    "it failed",
+    "3    the receiver's process died",
+    "4    the receiver closed before the end",
+    "5    the time ran out"
+);
+
+const RECV: &str = codes_of_writer!(
+    "the whole stream was carried, up to its end",
+    "it failed",
+    "3    the sender's process died: what came may be a part only",
+    "5    the time ran out"
+);
+
+const TALK: &str = codes_of_writer!(
+    "both directions have come to their end",
+    "it failed",
+    "3    the other side's process died",
+    "4    the other side closed before the end",
+    "5    the time ran out"
+);
+
+const EXEC: &str = codes_of_writer!(
+    "the command succeeded; its other codes are passed on, a signal as 128 and its number",
+    "it failed",
+    "3    the command died before its connection's end",
+    "4    the command succeeded, and never took its connection"
+);
+
+const DOCTOR: &str = codes_of_writer!("nothing is bad", "something is bad, or it failed");
+
+const BENCH: &str = codes_of_writer!("done", "it failed, or this program may not use two CPUs");
+
+const EXAMPLES: &str = concat!(
+    "Examples:\n  spsc send backup < FILE         a file through a ring; either side may start first\n",
+    "  spsc recv backup > COPY\n  spsc top                        who streams what to whom, live\n",
+    "  spsc rm --stale --dry-run       what processes that died have left\n",
+    "  spsc doctor                     whether this machine is fit for rings\n\n",
+    codes_of_writer!(
+        "done",
+        "it failed",
+        "3    the other side's process died",
+        "4    the other side closed before the end",
+        "5    the time ran out"
+    ),
+);
+
 /// Looks at rings in shared memory, and streams through them.
 ///
 /// A verb that only looks takes no part in a ring, and changes nothing of it.
 #[derive(Debug, Parser)]
-#[command(name = "spsc", version, propagate_version = true)]
+#[command(name = "spsc", version, propagate_version = true, after_help = EXAMPLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -22,34 +100,56 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Lists the rings of this machine that have a name
+    #[command(after_help = CODES)]
     Ls(Ls),
     /// Says what can be seen of one ring
+    #[command(after_help = CODES)]
     Stat(Stat),
     /// Shows the traffic of all rings, live
+    #[command(after_help = TOP)]
     Top(Top),
     /// Removes names of rings
+    ///
+    /// A process that ends leaves its rings' names, unless it removes them. `spsc rm --stale` removes
+    /// those that nobody uses, and never one that is in use.
+
+    #[command(after_help = RM)]
     Rm(Rm),
     /// Sends standard input through a ring
+    ///
+    /// The stream ends with standard input. The receiver, `spsc recv` or any program that uses the
+    /// library, may come before or after. What it has not read when this ends is still in the ring.
+    #[command(after_help = SEND)]
     Send(Send),
     /// Writes what comes through a ring to standard output
+    ///
+    /// It ends when the sender has closed the ring and everything is written.
+    #[command(after_help = RECV)]
     Recv(Recv),
     /// Waits for a client at a path; standard input goes to it, and what it says to standard output
+    #[command(after_help = TALK)]
     Listen(Listen),
     /// Connects to a path; standard input goes there, and what comes back to standard output
+    #[command(after_help = TALK)]
     Dial(Dial),
     /// Runs a command with a connection on a descriptor, and talks to it as `dial` does
+    #[command(after_help = EXEC)]
     Exec(Exec),
     /// Measures what this machine gives: a ring beside its floor, a pipe and a Unix socket
     ///
     /// Two processes on two CPUs take turns, of milliseconds each, with a ring, with a pipe, with a
     /// socket, and with nothing but the memory accesses that can't be avoided: the floor. Run it while
     /// the machine has nothing else to do.
+    #[command(after_help = BENCH)]
     Bench(Bench),
     /// Looks at what this machine has for rings, and says what to do about it
+    #[command(after_help = DOCTOR)]
     Doctor(Doctor),
     /// Prints completions for a shell
+    #[command(after_help = CODES)]
     Completions(Completions),
     /// Prints the man page, or writes all of them to a directory
+    #[command(after_help = CODES)]
     Man(Man),
 }
 
@@ -88,8 +188,8 @@ pub struct Top {
     /// What to sort by; the key s changes it
     #[arg(long, value_enum, default_value_t)]
     pub sort: Order,
-    /// Shows rings only whose name has this in it; the key / changes it
-    #[arg(long, default_value = "")]
+    /// Shows only rings whose name has this in it; the key / changes it
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub filter: String,
     /// Prints the figures once, in Prometheus' text format, and ends
     #[arg(long, conflicts_with = "json")]

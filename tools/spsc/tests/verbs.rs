@@ -296,6 +296,28 @@ fn completions_and_man_pages_name_each_verb() {
 }
 
 #[test]
+fn the_help_of_each_verb_has_its_exit_codes() {
+    let _watchdog = watchdog();
+    let help = said(&["--help"]);
+    let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let verbs = verbs.take_while(|line| !line.is_empty());
+    let verbs: Vec<_> = verbs
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|verb| *verb != "help")
+        .collect();
+    assert!(verbs.len() >= 13, "{verbs:?}");
+    for verb in verbs {
+        let help = said(&[verb, "--help"]);
+        let (_, codes) =
+            help.split_once("Exit codes:\n").unwrap_or_else(|| panic!("{verb}: {help}"));
+        for code in ["  0    ", "  1    ", "  2    the command line is wrong"] {
+            assert!(codes.lines().any(|line| line.starts_with(code)), "{verb}: {codes}");
+        }
+    }
+}
+
+#[test]
 fn a_source_tree_goes_through_a_ring_byte_by_byte() {
     let _watchdog = watchdog();
     let name = Name::new();
