@@ -6,8 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
@@ -20,9 +21,10 @@ GLIBC = "2.28"
 TOOLS = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1", "maturin==1.15.0"]
 
 
-def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> None:
+def run(*command: str | Path, cwd: Path = ROOT, stdout: BinaryIO | None = None, **environment: str) -> None:
     """Runs a command, which must succeed."""
-    subprocess.run([str(word) for word in command], cwd=cwd, check=True, env=os.environ | environment)
+    words = [str(word) for word in command]
+    subprocess.run(words, cwd=cwd, check=True, stdout=stdout, env=os.environ | environment)
 
 
 def output_of(*command: str | Path, cwd: Path = ROOT) -> str:
@@ -49,7 +51,6 @@ class Build:
         self.out = out
         self.work = ROOT / "target/dist"
         self.cargo_target = self.work / "cargo"
-        self._libraries: dict[str, Path] = {}
         out.mkdir(parents=True, exist_ok=True)
         # The time that packages give for their files; a tree that is not from git has none of its own.
         if "SOURCE_DATE_EPOCH" not in os.environ:
@@ -84,28 +85,24 @@ class Build:
             os.environ[f"CARGO_TARGET_{name}_LINKER"] = str(compiler)
         return tools / "bin"
 
-    def library(self, architecture: str = ARCHITECTURE) -> Path:
-        """The library, installed as docs/INSTALL.md says, under a directory of its own. It is built once."""
-        if architecture not in self._libraries:
-            self._libraries[architecture] = self._installed(architecture)
-        return self._libraries[architecture]
-
-    def _installed(self, architecture: str) -> Path:
+    @cache
+    def library(self, architecture: str = ARCHITECTURE, libdir: str = "lib") -> Path:
+        """The library, installed as docs/INSTALL.md says, under a directory of its own."""
         build = self.work / "cmake" / architecture
-        stage = empty(self.work / "staged" / architecture)
+        stage = empty(self.work / "staged" / architecture / libdir)
         if architecture != ARCHITECTURE and shutil.which("rustup"):
             run("rustup", "--quiet", "target", "add", target(architecture))
         run(
             "cmake", "-S", ROOT, "-B", build, "--log-level=WARNING",
             f"-DCMAKE_C_COMPILER={self.tools / f'{architecture}-cc'}",
             f"-DSPSC_SHM_RUST_TARGET={target(architecture)}",
-            "-DCMAKE_INSTALL_PREFIX=/usr/local",
-            "-DCMAKE_INSTALL_LIBDIR=lib",
+            "-DCMAKE_INSTALL_PREFIX=/usr",
+            f"-DCMAKE_INSTALL_LIBDIR={libdir}",
         )  # fmt: skip
         run("cmake", "--build", build, "--target", "install", DESTDIR=str(stage))
-        installed = stage / "usr/local"
+        installed = stage / "usr"
         # What only a debugger reads is most of a Rust static library.
         strip = [f"{architecture}-linux-gnu-strip", "--strip-debug", "--enable-deterministic-archives"]
         for file in (f"libspsc_shm.so.{VERSION}", "libspsc_shm.a"):
-            run(*strip, installed / "lib" / file)
+            run(*strip, installed / libdir / file)
         return installed

@@ -1,17 +1,22 @@
-"""spsc-shm-VERSION-ARCHITECTURE-linux.tar.gz: the installed tree, to be unpacked anywhere."""
+"""spsc-shm-VERSION-ARCHITECTURE-linux.tar.gz: the installed tree and the tool, to be unpacked anywhere."""
 
 import shutil
+from pathlib import Path
 
+import licences
+import tool
 from archive import write_tarball
 from project import ARCHITECTURE, ROOT, VERSION, Build, empty
 
 
 def make(build: Build) -> None:
     tree = empty(build.work / "tarball")
-    shutil.copytree(build.library(), tree, symlinks=True, dirs_exist_ok=True)
+    for part in (build.library(), tool.staged(build)):
+        shutil.copytree(part, tree, symlinks=True, dirs_exist_ok=True)
     documents = tree / "share/doc/spsc-shm"
     documents.mkdir(parents=True)
     for name in ("LICENSE-APACHE", "LICENSE-MIT", "CHANGELOG.md", "README.md"):
         shutil.copy(ROOT / name, documents)
+    (documents / "LICENSES-of-others").write_text(licences.of_others(Path("tools/spsc")))
     root = f"spsc-shm-{VERSION}-{ARCHITECTURE}-linux"
     write_tarball(build.out / f"{root}.tar.gz", tree, root, build.epoch)
