@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import crates
+import deb
 import golang
 import tarball
 import wheel
@@ -17,6 +18,7 @@ from project import ROOT, Build
 
 PARTS: dict[str, Callable[[Build], None]] = {
     "tarball": tarball.make,
+    "deb": deb.make,
     "wheel": wheel.make,
     "go": golang.make,
     "crates": crates.make,

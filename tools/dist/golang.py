@@ -8,6 +8,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import library
 from archive import write_zip
 from project import ROOT, VERSION, Build, empty, output_of, run
 
@@ -22,7 +23,7 @@ def make(build: Build) -> None:
     _publish(build, proxy, MODULE, _files(source))
     for architecture, name in PLATFORMS.items():
         files = _files(source / f"native/linux_{name}")
-        files["libspsc_shm.a"] = (build.library(architecture) / "lib/libspsc_shm.a").read_bytes()
+        files["libspsc_shm.a"] = (library.staged(build, architecture) / "lib/libspsc_shm.a").read_bytes()
         _publish(build, proxy, f"{MODULE}/native/linux_{name}", files)
 
 

@@ -34,7 +34,9 @@ def of_others(crate: Path) -> str:
 
     titles = defaultdict(list)
     for package in sorted(packages, key=lambda package: package["name"]):
-        title = f"{package['name']} {package['version']}\n    {package['repository']}\n    {package['license']}\n"
+        title = (
+            f"{package['name']} {package['version']}\n    {package['repository']}\n    {package['license']}\n"
+        )
         titles[_text(package)].append(title)
     parts = [RUST]
     parts += ["".join(same) + "\n" + text for text, same in titles.items()]

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -84,25 +84,3 @@ class Build:
             name = target(architecture).upper().replace("-", "_")
             os.environ[f"CARGO_TARGET_{name}_LINKER"] = str(compiler)
         return tools / "bin"
-
-    @cache
-    def library(self, architecture: str = ARCHITECTURE, libdir: str = "lib") -> Path:
-        """The library, installed as docs/INSTALL.md says, under a directory of its own."""
-        build = self.work / "cmake" / architecture
-        stage = empty(self.work / "staged" / architecture / libdir)
-        if architecture != ARCHITECTURE and shutil.which("rustup"):
-            run("rustup", "--quiet", "target", "add", target(architecture))
-        run(
-            "cmake", "-S", ROOT, "-B", build, "--log-level=WARNING",
-            f"-DCMAKE_C_COMPILER={self.tools / f'{architecture}-cc'}",
-            f"-DSPSC_SHM_RUST_TARGET={target(architecture)}",
-            "-DCMAKE_INSTALL_PREFIX=/usr",
-            f"-DCMAKE_INSTALL_LIBDIR={libdir}",
-        )  # fmt: skip
-        run("cmake", "--build", build, "--target", "install", DESTDIR=str(stage))
-        installed = stage / "usr"
-        # What only a debugger reads is most of a Rust static library.
-        strip = [f"{architecture}-linux-gnu-strip", "--strip-debug", "--enable-deterministic-archives"]
-        for file in (f"libspsc_shm.so.{VERSION}", "libspsc_shm.a"):
-            run(*strip, installed / libdir / file)
-        return installed

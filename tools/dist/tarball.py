@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import library
 import licences
 import tool
 from archive import write_tarball
@@ -11,7 +12,7 @@ from project import ARCHITECTURE, ROOT, VERSION, Build, empty
 
 def make(build: Build) -> None:
     tree = empty(build.work / "tarball")
-    for part in (build.library(), tool.staged(build)):
+    for part in (library.staged(build), tool.staged(build)):
         shutil.copytree(part, tree, symlinks=True, dirs_exist_ok=True)
     documents = tree / "share/doc/spsc-shm"
     documents.mkdir(parents=True)
