@@ -11,6 +11,8 @@ from pathlib import Path
 import crates
 import deb
 import golang
+import jar
+import npm
 import tarball
 import wheel
 from glibc import check_packages
@@ -20,6 +22,8 @@ PARTS: dict[str, Callable[[Build], None]] = {
     "tarball": tarball.make,
     "deb": deb.make,
     "wheel": wheel.make,
+    "npm": npm.make,
+    "jar": jar.make,
     "go": golang.make,
     "crates": crates.make,
 }

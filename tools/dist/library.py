@@ -1,6 +1,5 @@
 """The shared and the static library, and what comes with them."""
 
-import shutil
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +11,7 @@ def staged(build: Build, architecture: str = ARCHITECTURE, libdir: str = "lib") 
     """A directory with the library as it is installed under a prefix."""
     tree = build.work / "cmake" / architecture
     stage = empty(build.work / "staged" / architecture / libdir)
-    if architecture != ARCHITECTURE and shutil.which("rustup"):
-        run("rustup", "--quiet", "target", "add", target(architecture))
+    build.need_rust_for(architecture)
     run(
         "cmake", "-S", ROOT, "-B", tree, "--log-level=WARNING",
         f"-DCMAKE_C_COMPILER={build.tools / f'{architecture}-cc'}",

@@ -84,3 +84,8 @@ class Build:
             name = target(architecture).upper().replace("-", "_")
             os.environ[f"CARGO_TARGET_{name}_LINKER"] = str(compiler)
         return tools / "bin"
+
+    def need_rust_for(self, architecture: str) -> None:
+        """Rust's standard library for it is there afterwards, if rustup has it."""
+        if architecture != ARCHITECTURE and shutil.which("rustup"):
+            run("rustup", "--quiet", "target", "add", target(architecture))

@@ -1,0 +1,35 @@
+"""The jar for Java, with the shared library for each platform, and its pom."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import library
+import licences
+from project import ARCHITECTURES, ROOT, VERSION, Build, empty, output_of, run
+
+
+def make(build: Build) -> None:
+    # A copy, as Maven builds beside the sources, and what it finds there from another build it packs.
+    project = empty(build.work / "java")
+    for name in output_of("git", "ls-files", "pom.xml", "src", cwd=ROOT / "bindings/java").splitlines():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "bindings/java" / name, project / name)
+    about = project / "resources/META-INF"
+    for architecture in ARCHITECTURES:
+        place = about / f"native/linux-{architecture}"
+        place.mkdir(parents=True)
+        shutil.copy(
+            library.staged(build, architecture) / f"lib/libspsc_shm.so.{VERSION}", place / "libspsc_shm.so"
+        )
+    for name in ("LICENSE-APACHE", "LICENSE-MIT"):
+        shutil.copy(ROOT / name, about)
+    (about / "LICENSES-of-others").write_text(licences.of_others(Path(".")))
+    time = datetime.fromtimestamp(build.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    run(
+        "mvn", "--batch-mode", "--quiet", "-DskipTests", f"-Dresources.tree={project / 'resources'}",
+        f"-Dproject.build.outputTimestamp={time}", "package", cwd=project,
+    )  # fmt: skip
+    name = f"spsc-shm-{VERSION}"
+    shutil.copy(project / f"target/{name}.jar", build.out)
+    shutil.copy(project / "pom.xml", build.out / f"{name}.pom")
