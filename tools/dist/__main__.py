@@ -1,10 +1,10 @@
 """Builds the packages: python3 tools/dist [--out DIRECTORY] [PART …]
 
-It needs Rust, CMake, Go, and binutils for both processors (Debian: binutils-x86-64-linux-gnu and
-binutils-aarch64-linux-gnu). What else it needs it installs under target/dist.
+docs/INSTALL.md says what it needs. What comes from Python's index it installs under target/dist.
 """
 
 import argparse
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,7 +41,9 @@ def main() -> None:
     build = Build(arguments.out.resolve())
     for part in arguments.part or PARTS:
         print(f"--- {part}", flush=True)
+        start = time.monotonic()
         PARTS[part](build)
+        print(f"--- {part}: {time.monotonic() - start:.0f} s", flush=True)
     check_packages(build.out)
 
 

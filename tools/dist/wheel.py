@@ -1,13 +1,19 @@
-"""The wheel. maturin itself refuses a tag that is not true."""
+"""The wheels, one for each processor. maturin itself refuses a tag that is not true."""
 
-from project import GLIBC, ROOT, Build, run, target
+from pathlib import Path
+
+import licences
+from project import ARCHITECTURES, GLIBC, ROOT, Build, run, target
 
 
 def make(build: Build) -> None:
-    tag = "manylinux_" + GLIBC.replace(".", "_")
+    package = ROOT / "bindings/python"
     assert build.tools
-    run(
-        "maturin", "build", "--quiet", "--release", "--locked", "--target", target(),
-        "--compatibility", tag, "--out", build.out,
-        cwd=ROOT / "bindings/python",
-    )  # fmt: skip
+    (package / "LICENSES-of-others").write_text(licences.of_others(Path("bindings/python")))
+    tag = "manylinux_" + GLIBC.replace(".", "_")
+    for architecture in ARCHITECTURES:
+        build.need_rust_for(architecture)
+        run(
+            "maturin", "build", "--quiet", "--release", "--locked", "--target", target(architecture),
+            "--compatibility", tag, "--out", build.out, cwd=package,
+        )  # fmt: skip
