@@ -1,4 +1,4 @@
-"""Builds the packages: python3 tools/dist [--out DIRECTORY] [PART …]
+"""Builds the packages: python3 tools/dist [--out DIRECTORY] [--twice] [PART …]
 
 docs/INSTALL.md says what it needs. What comes from Python's index it installs under target/dist.
 """
@@ -14,6 +14,7 @@ import golang
 import jar
 import npm
 import tarball
+import twice
 import wheel
 from glibc import check_packages
 from project import ROOT, Build
@@ -33,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tools/dist", description="Builds the packages.")
     parser.add_argument("--out", type=Path, default=ROOT / "target/dist/packages")
     parser.add_argument("part", nargs="*", help="of: " + ", ".join(PARTS) + "; without any, all")
+    parser.add_argument("--twice", action="store_true", help="builds them elsewhere too, and compares")
     arguments = parser.parse_args()
     for part in arguments.part:
         if part not in PARTS:
@@ -45,6 +47,8 @@ def main() -> None:
         PARTS[part](build)
         print(f"--- {part}: {time.monotonic() - start:.0f} s", flush=True)
     check_packages(build.out)
+    if arguments.twice:
+        twice.compare(build, arguments.part)
 
 
 main()

@@ -1,0 +1,24 @@
+"""Builds the packages once more, in a checkout elsewhere, and compares them byte for byte."""
+
+import filecmp
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from project import ROOT, Build, run
+
+
+def compare(build: Build, parts: list[str]) -> None:
+    if subprocess.run(["git", "diff", "--quiet", "HEAD"], cwd=ROOT).returncode:
+        raise SystemExit("another checkout would not have your changes: commit them first")
+    with tempfile.TemporaryDirectory(prefix="spsc-shm-elsewhere-") as directory:
+        checkout, out = Path(directory) / "checkout", Path(directory) / "packages"
+        run("git", "clone", "--quiet", "--shared", ROOT, checkout)
+        run(sys.executable, "tools/dist", "--out", out, *parts, cwd=checkout)
+        again = [path for path in sorted(out.rglob("*")) if path.is_file()]
+        for path in again:
+            first = build.out / path.relative_to(out)
+            if not first.exists() or not filecmp.cmp(first, path, shallow=False):
+                raise SystemExit(f"not the same the second time: {first}")
+        print(f"built twice, the same bytes: {len(again)} files")
