@@ -3,6 +3,7 @@
 source .ci/need.sh
 
 need_python
+need_package readelf binutils
 
 cd bindings/python
 cargo fmt --check
@@ -12,8 +13,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/tools"
 pip() { "$1/bin/pip" --quiet --disable-pip-version-check "${@:2}"; }
-pip "$work/tools" install 'maturin>=1.7,<2' 'ruff==0.17.*'
-"$work/tools/bin/maturin" build --quiet --locked --release --out "$work/wheels"
+pip "$work/tools" install 'ruff==0.17.*'
+(cd ../.. && python3 tools/dist wheel)
+mkdir "$work/wheels"
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+cp ../../target/dist/packages/"spsc_shm-$version"-*"_$(uname -m).whl" "$work/wheels"
 
 # What a user has: the wheel, and nothing of this tree.
 python3 -m venv "$work/user"

@@ -2,6 +2,8 @@
 # empty project, its README's programs, and each benchmark briefly.
 source .ci/need.sh
 need_node
+need_python
+need_package readelf binutils
 need_package taskset util-linux
 
 cd bindings/node
@@ -18,8 +20,9 @@ biome=$work/tools/node_modules/.bin/biome
 (cd ../../tests/interop/node && "$biome" ci --colors=off --error-on-warnings --config-path="$OLDPWD" .)
 
 # What a user has: the packed package, and nothing of this tree.
-package=$(CARGO_TARGET_DIR=target npm pack --pack-destination "$work")
-npm install --prefix "$work/user" "$work/$package"
+(cd ../.. && python3 tools/dist npm)
+package=../../target/dist/packages/spsc-shm-$(node -p 'require("./package.json").version').tgz
+npm install --prefix "$work/user" "$package"
 installed=$work/user/node_modules/spsc-shm
 [[ ! -e $installed/src && ! -e $installed/build.js ]]
 cp -r test examples "$work/user"

@@ -44,6 +44,22 @@ def target(architecture: str = ARCHITECTURE) -> str:
     return f"{architecture}-unknown-linux-gnu"
 
 
+# What cargo runs in the place of rustc. The names of symbols, and with them the order of functions, come from
+# what cargo hashes of a package. For one outside the workspace, as the library is to the bindings, that is its
+# path too.
+RUSTC_WRAPPER = f"""\
+#!/bin/sh
+case $CARGO_MANIFEST_DIR in {ROOT}|{ROOT}/*)
+    for word do
+        shift
+        case $word in metadata=*) word=metadata=$CARGO_PKG_NAME-$CARGO_PKG_VERSION ;; esac
+        set -- "$@" "$word"
+    done
+esac
+exec "$@"
+"""
+
+
 class Build:
     """One run: where its packages go, and the environment in which all of them are built."""
 
@@ -59,6 +75,9 @@ class Build:
         # Nothing depends on who builds it, or where.
         os.environ |= {"LC_ALL": "C.UTF-8", "TZ": "UTC", "CARGO_TARGET_DIR": str(self.cargo_target)}
         os.umask(0o022)
+        wrapper = self.work / "rustc-wrapper"
+        self._write_program(wrapper, RUSTC_WRAPPER)
+        os.environ["RUSTC_WRAPPER"] = str(wrapper)
         cargo_home = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
         os.environ["RUSTFLAGS"] = (
             f"--remap-path-prefix={ROOT}=/spsc-shm --remap-path-prefix={cargo_home}=/cargo"
@@ -79,11 +98,18 @@ class Build:
         for architecture in ARCHITECTURES:
             compiler = tools / f"bin/{architecture}-cc"
             zig_target = f"{architecture}-linux-gnu.{GLIBC}"
-            compiler.write_text(f'#!/bin/sh\nexec cargo-zigbuild zig cc -- -target {zig_target} "$@"\n')
-            compiler.chmod(0o755)
+            self._write_program(
+                compiler, f'#!/bin/sh\nexec cargo-zigbuild zig cc -- -target {zig_target} "$@"\n'
+            )
             name = target(architecture).upper().replace("-", "_")
             os.environ[f"CARGO_TARGET_{name}_LINKER"] = str(compiler)
         return tools / "bin"
+
+    @staticmethod
+    def _write_program(path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
 
     def need_rust_for(self, architecture: str) -> None:
         """Rust's standard library for it is there afterwards, if rustup has it."""
