@@ -44,9 +44,9 @@ def target(architecture: str = ARCHITECTURE) -> str:
     return f"{architecture}-unknown-linux-gnu"
 
 
-# What cargo runs in the place of rustc. The names of symbols, and with them the order of functions, come from
-# what cargo hashes of a package. For one outside the workspace, as the library is to the bindings, that is its
-# path too.
+# What cargo runs in the place of rustc. Cargo hashes what it knows of a package. From the hash come the
+# names of symbols, and with them the order of functions. For a package outside the workspace, as the
+# library is to the bindings, the path is hashed too.
 RUSTC_WRAPPER = f"""\
 #!/bin/sh
 case $CARGO_MANIFEST_DIR in {ROOT}|{ROOT}/*)
