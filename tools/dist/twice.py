@@ -16,9 +16,8 @@ def compare(build: Build, parts: list[str]) -> None:
         checkout, out = Path(directory) / "checkout", Path(directory) / "packages"
         run("git", "clone", "--quiet", "--shared", ROOT, checkout)
         run(sys.executable, "tools/dist", "--out", out, *parts, cwd=checkout)
-        again = [path for path in sorted(out.rglob("*")) if path.is_file()]
-        for path in again:
-            first = build.out / path.relative_to(out)
-            if not first.exists() or not filecmp.cmp(first, path, shallow=False):
-                raise SystemExit(f"not the same the second time: {first}")
-        print(f"built twice, the same bytes: {len(again)} files")
+        names = [path.relative_to(out) for path in sorted(out.rglob("*")) if path.is_file()]
+        same, different, missing = filecmp.cmpfiles(build.out, out, names, shallow=False)
+        if different or missing:
+            raise SystemExit(f"not the same the second time: {', '.join(map(str, different + missing))}")
+        print(f"built twice, the same bytes: {len(same)} files")
