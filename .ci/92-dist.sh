@@ -77,9 +77,9 @@ venv/bin/pip --quiet --disable-pip-version-check install --no-index --find-links
 venv/bin/python - <<'PYTHON'
 import spsc_shm
 
-producer, consumer = spsc_shm.Ring.anonymous(4096).split()
-producer.send(b"hello")
-assert consumer.receive().data == b"hello"
+ring = spsc_shm.Ring.anonymous(4096)
+ring.producer().send(b"hello")
+assert bytes(ring.consumer().receive()) == b"hello"
 PYTHON
 END
 
@@ -88,7 +88,8 @@ npm install --silent --no-audit --no-fund --offline "$packages/spsc-shm-$version
 node --input-type=module -e '
 import { Ring } from "spsc-shm";
 const ring = Ring.anonymous(4096);
-ring.close();
+ring.producer.send(Buffer.from("hello"));
+if (ring.consumer.receiveSync().data.toString() !== "hello") process.exit(1);
 '
 END
 
@@ -123,7 +124,10 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	ring.Close()
+	defer ring.Close()
+	if err := ring.Producer().Send(0, []byte("hello"), spscshm.Forever); err != nil {
+		panic(err)
+	}
 }
 GO
 go run .
