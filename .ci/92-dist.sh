@@ -65,7 +65,9 @@ readelf -d shared | grep -F '[libspsc_shm.so.0]'
 g++ -std=c++17 -o program "$programs/program.cpp" -lspsc_shm
 [[ $(./program) == ok ]]
 [[ $(spsc --version) == "spsc $version" ]]
-[[ -s /usr/share/man/man1/spsc.1.gz && -s /usr/share/bash-completion/completions/spsc ]]
+for file in man/man1/spsc.1.gz bash-completion/completions/spsc; do
+    dpkg -L spsc-tools | grep -x "/usr/share/$file"
+done
 END
 remove_debs
 trap 'rm -rf "$work"' EXIT
