@@ -24,6 +24,13 @@ impl Cpus {
         let far = others.iter().find(|&&cpu| core_of(cpu) != core).or(others.first());
         far.map(|&far| Self { near, far })
     }
+
+    /// Whether this process may use both.
+    #[must_use]
+    pub fn are_allowed(self) -> bool {
+        let allowed = allowed_cpus();
+        allowed.contains(&self.near) && allowed.contains(&self.far)
+    }
 }
 
 fn allowed_cpus() -> Vec<usize> {

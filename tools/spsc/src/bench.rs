@@ -79,6 +79,10 @@ struct Way {
 pub fn run(options: &Bench) -> Result {
     let cpus = options.cpus.or_else(Cpus::choose);
     let cpus = cpus.ok_or_else(|| Failure::new("needs two CPUs, and this program may use one"))?;
+    if !cpus.are_allowed() {
+        let Cpus { near, far } = cpus;
+        return Err(Failure::new(format!("this program may not use CPUs {near} and {far}")));
+    }
     let plan = Plan { tests: TESTS.to_vec(), time: options.seconds, block_ms: TURN_MS, cpus };
     let contestants = contestants();
     let mut progress = Progress::default();

@@ -104,6 +104,9 @@ pub fn compare<'a>(
     Report::new(comparison, rows)
 }
 
+/// How many times as long as guessed a contestant may take.
+const SLOWEST: f64 = 50.0;
+
 /// One row of each test after the other, until the time is over.
 fn measure(
     comparison: &Comparison<'_>,
@@ -113,9 +116,16 @@ fn measure(
     let Comparison { contestants, plan: Plan { tests, time, block_ms, .. }, .. } = comparison;
     let end = Instant::now() + *time;
     let mut order: Vec<usize> = (0..contestants.len()).collect();
-    // What one of each contestant takes in each test.
+    // What one of each contestant takes in each test: at first as long as it may be, to find out.
     let mut each_ns: Vec<Vec<f64>> =
-        tests.iter().map(|test| vec![test.guess_ns(); contestants.len()]).collect();
+        tests.iter().map(|test| vec![SLOWEST * test.guess_ns(); contestants.len()]).collect();
+    for (index, test) in tests.iter().enumerate() {
+        for (contestant, each_ns) in each_ns[index].iter_mut().enumerate() {
+            let count = test.count(block_ms * 1e6, *each_ns);
+            *each_ns = pair.block(index, contestant, count).unwrap_or(*each_ns);
+        }
+    }
+    let _ = pair.was_disturbed();
     let mut rows = Vec::new();
     let mut before = pair.ping_pong();
     loop {

@@ -82,6 +82,10 @@ fn bench_draws_bars_in_plain_text_of_80_columns() {
     let quiet = run(&["bench", "--seconds", "0.1", "--json"]);
     assert!(quiet.stderr.is_empty(), "{quiet:?}");
     assert_eq!(run(&["bench", "--cpus", "0,0"]).status.code(), Some(2));
+    let refused = run(&["bench", "--cpus", "0,99999"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(words, "spsc: this program may not use CPUs 0 and 99999\n");
 }
 
 #[test]
