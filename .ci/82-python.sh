@@ -4,6 +4,7 @@ source .ci/need.sh
 
 need_python
 need_package readelf binutils
+need_package git git
 
 cd bindings/python
 cargo fmt --check
@@ -14,10 +15,10 @@ trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/tools"
 pip() { "$1/bin/pip" --quiet --disable-pip-version-check "${@:2}"; }
 pip "$work/tools" install 'ruff==0.17.*'
-(cd ../.. && python3 tools/dist wheel)
+(cd ../.. && python3 tools/dist --architecture "$(uname -m)" wheel)
 mkdir "$work/wheels"
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
-cp ../../target/dist/packages/"spsc_shm-$version"-*"_$(uname -m).whl" "$work/wheels"
+cp "../../target/dist/$version"/*"_$(uname -m).whl" "$work/wheels"
 
 # What a user has: the wheel, and nothing of this tree.
 python3 -m venv "$work/user"

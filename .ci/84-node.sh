@@ -4,6 +4,7 @@ source .ci/need.sh
 need_node
 need_python
 need_package readelf binutils
+need_package git git
 need_package taskset util-linux
 
 cd bindings/node
@@ -20,8 +21,8 @@ biome=$work/tools/node_modules/.bin/biome
 (cd ../../tests/interop/node && "$biome" ci --colors=off --error-on-warnings --config-path="$OLDPWD" .)
 
 # What a user has: the packed package, and nothing of this tree.
-(cd ../.. && python3 tools/dist npm)
-package=../../target/dist/packages/spsc-shm-$(node -p 'require("./package.json").version').tgz
+(cd ../.. && python3 tools/dist --architecture "$(uname -m)" npm)
+package=$(ls ../../target/dist/"$(node -p 'require("./package.json").version')"/*.tgz)
 npm install --prefix "$work/user" "$package"
 installed=$work/user/node_modules/spsc-shm
 [[ ! -e $installed/src && ! -e $installed/build.js ]]

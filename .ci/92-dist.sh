@@ -5,6 +5,7 @@ need_python
 need_node
 need_java
 need_go
+need_package git git
 need_package cmake cmake
 need_package pkg-config pkg-config
 need_package g++ g++
@@ -15,13 +16,17 @@ need_package dpkg-buildpackage dpkg-dev
 need_package dh debhelper
 need_package lintian lintian
 
-python3 tools/dist
-# What these two have in common is in all: the library, for both processors, and our own archives. For
-# the rest: python3 tools/dist --twice
-python3 tools/dist --twice go jar
-
-packages=$PWD/target/dist/packages
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+packages=$PWD/target/dist/$version
+python3 tools/dist
+if [[ -n $(git -c safe.directory='*' status --porcelain --untracked-files=no) ]]; then
+    echo "not built twice, as what changed here is not committed"
+else
+    # What these two have in common is in all: the library, for both processors, and our own archives.
+    # For the rest: python3 tools/dist --twice
+    python3 tools/dist --twice go jar
+fi
+
 debs=("$packages"/*.deb)
 programs=$PWD/tests/install
 work=$(mktemp -d)
@@ -55,6 +60,10 @@ END
 
 echo "--- deb"
 lintian --fail-on error,warning "${debs[@]}"
+! dpkg -s libspsc-shm0 spsc-tools >/dev/null 2>&1 || {
+    echo "libspsc-shm0 or spsc-tools is installed here already: remove it first" >&2
+    exit 1
+}
 remove_debs() { as_root dpkg --purge libspsc-shm-dev libspsc-shm0 spsc-tools; }
 trap 'remove_debs; rm -rf "$work"' EXIT
 as_root apt-get install -y -qq --no-install-recommends "${debs[@]}" >/dev/null
@@ -71,7 +80,6 @@ done
 END
 remove_debs
 trap 'rm -rf "$work"' EXIT
-[[ -z $(find /usr/lib /usr/include /usr/bin -name '*spsc*') ]]
 
 stranger wheel <<'END'
 python3 -m venv venv

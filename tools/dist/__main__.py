@@ -1,4 +1,4 @@
-"""Builds the packages: python3 tools/dist [--out DIRECTORY] [--twice] [PART …]
+"""Builds the packages: python3 tools/dist [OPTIONS] [PART …]
 
 docs/INSTALL.md says what it needs. What comes from Python's index it installs under target/dist.
 """
@@ -17,7 +17,7 @@ import tarball
 import twice
 import wheel
 from glibc import check_packages
-from project import ROOT, Build
+from project import ARCHITECTURES, ROOT, VERSION, Build
 
 PARTS: dict[str, Callable[[Build], None]] = {
     "tarball": tarball.make,
@@ -32,15 +32,19 @@ PARTS: dict[str, Callable[[Build], None]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tools/dist", description="Builds the packages.")
-    parser.add_argument("--out", type=Path, default=ROOT / "target/dist/packages")
+    parser.add_argument("--out", type=Path, default=ROOT / "target/dist" / VERSION)
     parser.add_argument("part", nargs="*", help="of: " + ", ".join(PARTS) + "; without any, all")
+    parser.add_argument(
+        "--architecture", action="append", choices=ARCHITECTURES,
+        help="what wheels, npm package, jar and Go modules are for; all by default",
+    )  # fmt: skip
     parser.add_argument("--twice", action="store_true", help="builds them elsewhere too, and compares")
     arguments = parser.parse_args()
     for part in arguments.part:
         if part not in PARTS:
             parser.error(f"there is no part {part}")
 
-    build = Build(arguments.out.resolve())
+    build = Build(arguments.out.resolve(), arguments.architecture or ARCHITECTURES)
     for part in arguments.part or PARTS:
         print(f"--- {part}", flush=True)
         start = time.monotonic()
@@ -48,7 +52,8 @@ def main() -> None:
         print(f"--- {part}: {time.monotonic() - start:.0f} s", flush=True)
     check_packages(build.out)
     if arguments.twice:
-        twice.compare(build, arguments.part)
+        architectures = [f"--architecture={name}" for name in build.architectures]
+        twice.compare(build, [*architectures, *arguments.part])
 
 
 main()

@@ -33,9 +33,9 @@ def write_tarball(out: Path, directory: Path, root: str, epoch: int) -> None:
 def write_zip(out: Path, files: dict[str, bytes], epoch: int) -> None:
     """Files by their names in it."""
     date = time.gmtime(epoch)[:6]
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, date)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o100644 << 16
-            archive.writestr(entry, files[name])
+            archive.writestr(entry, files[name], compresslevel=9)

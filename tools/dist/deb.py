@@ -1,5 +1,6 @@
 """Debian packages: libspsc-shm0, libspsc-shm-dev and spsc-tools, for this machine's processor."""
 
+import os
 import shutil
 from email.utils import formatdate
 from pathlib import Path
@@ -12,13 +13,15 @@ from project import ROOT, VERSION, Build, empty, output_of, run
 CHANGELOG = """\
 spsc-shm ({version}-1) unstable; urgency=medium
 
-  * Version {version}. What is new in it stands in the changelog of spsc-shm.
+  * Version {version}. What is new is in the changelog of spsc-shm.
 
  -- {maintainer}  {date}
 """
-TOOL_COPYRIGHT = """\
-The tool spsc, copyright 2026 the spsc-shm developers, is under the licence of libspsc-shm0, which
-stands here first. Into it is linked what the rest of this file names, each under its own licence.
+# What is compiled, and the directory of its crate.
+CRATES = {"libspsc-shm0": ".", "libspsc-shm-dev": ".", "spsc-tools": "tools/spsc"}
+COPYRIGHT = """\
+spsc-shm, copyright 2026 the spsc-shm developers, is under the licence of your choice, of MIT and Apache
+2.0. Their texts come first. Linked into it is what the rest of this file names, each under its own licence.
 
 """
 
@@ -37,17 +40,20 @@ def make(build: Build) -> None:
     date = formatdate(build.epoch)
     changelog = CHANGELOG.format(version=VERSION, maintainer=maintainer, date=date)
     (debian / "changelog").write_text(changelog)
-    for package in ("libspsc-shm0", "libspsc-shm-dev", "spsc-tools"):
+    own = (debian / "copyright").read_text().partition("License: Expat\n")[2]
+    for package, crate in CRATES.items():
+        others = licences.of_others(Path(crate))
+        (debian / f"{package}.copyright").write_text(f"{COPYRIGHT}{own}\n{others}")
         (debian / f"{package}.docs").write_text("README.md\n")
         # They are not for Debian's own archive.
         (debian / f"{package}.lintian-overrides").write_text("initial-upload-closes-no-bugs\n")
     for name in ("README.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, source)
-    own = (debian / "copyright").read_text().partition("License: Expat\n")[2]
-    others = licences.of_others(Path("tools/spsc"))
-    (debian / "spsc-tools.copyright").write_text(f"{TOOL_COPYRIGHT}{own}\n{others}")
+    for path in source.rglob("*"):
+        os.utime(path, (build.epoch, build.epoch), follow_symlinks=False)
 
-    # Nothing is compiled here, and what is there must not be cleaned away.
-    run("dpkg-buildpackage", "--build=binary", "--no-sign", "--no-pre-clean", cwd=source)
+    # Nothing is compiled here, so that no compiler is needed, and nothing may be cleaned away.
+    unchanged = ("--no-pre-clean", "--no-check-builddeps")
+    run("dpkg-buildpackage", "--build=binary", "--no-sign", *unchanged, cwd=source)
     for package in source.parent.glob("*.deb"):
         shutil.copy(package, build.out)

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import library
+import licences
 from archive import write_zip
-from project import ROOT, VERSION, Build, empty, output_of, run
+from project import ROOT, VERSION, Build, empty, git, output_of, run
 
 MODULE = "github.com/spsc-shm/spsc-shm/bindings/go"
 # What rustc and Go call a processor.
@@ -21,15 +22,18 @@ def make(build: Build) -> None:
     proxy = empty(build.out / "go")
     source = ROOT / "bindings/go"
     _publish(build, proxy, MODULE, _files(source))
-    for architecture, name in PLATFORMS.items():
+    others = licences.of_others(Path(".")).encode()
+    for architecture in build.architectures:
+        name = PLATFORMS[architecture]
         files = _files(source / f"native/linux_{name}")
+        files["LICENSES-of-others"] = others
         files["libspsc_shm.a"] = (library.staged(build, architecture) / "lib/libspsc_shm.a").read_bytes()
         _publish(build, proxy, f"{MODULE}/native/linux_{name}", files)
 
 
 def _files(module: Path) -> dict[str, bytes]:
     """What a module has, but for the modules in directories below it."""
-    names = output_of("git", "ls-files", cwd=module).splitlines()
+    names = git("ls-files", cwd=module).splitlines()
     nested = tuple(name.removesuffix("go.mod") for name in names if name.endswith("/go.mod"))
     # A symbolic link, as to the header, is followed, because a module has none. That to a library
     # may lead nowhere yet.

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import library
 import licences
-from project import ARCHITECTURES, ROOT, VERSION, Build, empty, output_of, run
+from project import ROOT, VERSION, Build, empty, git, run
 
 
 def make(build: Build) -> None:
     # A copy, as Maven builds beside the sources, and what it finds there from another build it packs.
     project = empty(build.work / "java")
-    for name in output_of("git", "ls-files", "pom.xml", "src", cwd=ROOT / "bindings/java").splitlines():
+    for name in git("ls-files", "pom.xml", "src", cwd=ROOT / "bindings/java").splitlines():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "bindings/java" / name, project / name)
     about = project / "resources/META-INF"
-    for architecture in ARCHITECTURES:
+    for architecture in build.architectures:
         place = about / f"native/linux-{architecture}"
         place.mkdir(parents=True)
         shutil.copy(

@@ -9,7 +9,8 @@ from project import ROOT, output_of, target
 RUST = """\
 The Rust standard library
     https://www.rust-lang.org
-    MIT OR Apache-2.0, copyright The Rust Project Contributors
+    MIT OR Apache-2.0
+
 """
 
 
@@ -38,7 +39,7 @@ def of_others(crate: Path) -> str:
             f"{package['name']} {package['version']}\n    {package['repository']}\n    {package['license']}\n"
         )
         titles[_text(package)].append(title)
-    parts = [RUST]
+    parts = [RUST + _mit("The Rust Project Contributors")]
     parts += ["".join(same) + "\n" + text for text, same in titles.items()]
     return ("\n" + "=" * 80 + "\n\n").join(parts)
 
@@ -56,5 +57,9 @@ def _text(package: dict) -> str:
     # Some crates under the MIT licence leave its text in their repository.
     if "MIT" not in package["license"]:
         raise SystemExit(f"{package['name']} has no text of its licence")
+    return _mit(", ".join(package["authors"]) or "its authors")
+
+
+def _mit(holder: str) -> str:
     terms = (ROOT / "LICENSE-MIT").read_text().split("\n\n", 2)[2]
-    return f"Copyright (c) {', '.join(package['authors']) or 'its authors'}\n\n{terms}"
+    return f"Copyright (c) {holder}\n\n{terms}"

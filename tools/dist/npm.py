@@ -13,7 +13,7 @@ def make(build: Build) -> None:
     package = ROOT / "bindings/node"
     assert build.tools
     (package / "LICENSES-of-others").write_text(licences.of_others(Path("bindings/node")))
-    for architecture in sorted(PROCESSORS, key=lambda name: name == ARCHITECTURE):
+    for architecture in sorted(build.architectures, key=lambda name: name == ARCHITECTURE):
         build.need_rust_for(architecture)
         target_of_it = {"SPSC_NODE_TARGET": target(architecture), "SPSC_NODE_ARCH": PROCESSORS[architecture]}
         run("node", "build.js", cwd=package, **target_of_it)

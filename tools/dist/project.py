@@ -8,6 +8,7 @@ import subprocess
 import sys
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +33,11 @@ def output_of(*command: str | Path, cwd: Path = ROOT) -> str:
     return subprocess.run(words, cwd=cwd, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def git(*words: str, cwd: Path = ROOT) -> str:
+    # Also where the checkout is another user's.
+    return output_of("git", "-c", "safe.directory=*", *words, cwd=cwd)
+
+
 def empty(directory: Path) -> Path:
     """The directory, made anew."""
     shutil.rmtree(directory, ignore_errors=True)
@@ -49,7 +55,7 @@ def target(architecture: str = ARCHITECTURE) -> str:
 # library is to the bindings, the path is hashed too.
 RUSTC_WRAPPER = f"""\
 #!/bin/sh
-case $CARGO_MANIFEST_DIR in {ROOT}|{ROOT}/*)
+case $CARGO_MANIFEST_DIR in {quote(str(ROOT))}|{quote(str(ROOT))}/*)
     for word do
         shift
         case $word in metadata=*) word=metadata=$CARGO_PKG_NAME-$CARGO_PKG_VERSION ;; esac
@@ -63,14 +69,15 @@ exec "$@"
 class Build:
     """One run: where its packages go, and the environment in which all of them are built."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, architectures: list[str]) -> None:
         self.out = out
+        self.architectures = architectures
         self.work = ROOT / "target/dist"
         self.cargo_target = self.work / "cargo"
         out.mkdir(parents=True, exist_ok=True)
         # The time that packages give for their files; a tree that is not from git has none of its own.
         if "SOURCE_DATE_EPOCH" not in os.environ:
-            os.environ["SOURCE_DATE_EPOCH"] = output_of("git", "log", "-1", "--format=%ct").strip()
+            os.environ["SOURCE_DATE_EPOCH"] = git("log", "-1", "--format=%ct").strip()
         self.epoch = int(os.environ["SOURCE_DATE_EPOCH"])
         # Nothing depends on who builds it, or where.
         os.environ |= {"LC_ALL": "C.UTF-8", "TZ": "UTC", "CARGO_TARGET_DIR": str(self.cargo_target)}
@@ -79,9 +86,8 @@ class Build:
         self._write_program(wrapper, RUSTC_WRAPPER)
         os.environ["RUSTC_WRAPPER"] = str(wrapper)
         cargo_home = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
-        os.environ["RUSTFLAGS"] = (
-            f"--remap-path-prefix={ROOT}=/spsc-shm --remap-path-prefix={cargo_home}=/cargo"
-        )
+        flags = [f"--remap-path-prefix={ROOT}=/spsc-shm", f"--remap-path-prefix={cargo_home}=/cargo"]
+        os.environ["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(flags)
 
     @cached_property
     def tools(self) -> Path:
@@ -112,6 +118,11 @@ class Build:
         path.chmod(0o755)
 
     def need_rust_for(self, architecture: str) -> None:
-        """Rust's standard library for it is there afterwards, if rustup has it."""
-        if architecture != ARCHITECTURE and shutil.which("rustup"):
-            run("rustup", "--quiet", "target", "add", target(architecture))
+        """Its standard library for this processor is there afterwards."""
+        if (
+            Path(output_of("rustc", "--print=sysroot").strip()) / "lib/rustlib" / target(architecture)
+        ).exists():
+            return
+        if not shutil.which("rustup"):
+            raise SystemExit(f"no rustup, to get Rust's standard library for {architecture}")
+        run("rustup", "--quiet", "target", "add", target(architecture))

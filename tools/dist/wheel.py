@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import licences
-from project import ARCHITECTURES, GLIBC, ROOT, Build, run, target
+from project import GLIBC, ROOT, Build, run, target
 
 
 def make(build: Build) -> None:
@@ -11,7 +11,7 @@ def make(build: Build) -> None:
     assert build.tools
     (package / "LICENSES-of-others").write_text(licences.of_others(Path("bindings/python")))
     tag = "manylinux_" + GLIBC.replace(".", "_")
-    for architecture in ARCHITECTURES:
+    for architecture in build.architectures:
         build.need_rust_for(architecture)
         run(
             "maturin", "build", "--quiet", "--release", "--locked", "--target", target(architecture),
