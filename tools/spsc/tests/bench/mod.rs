@@ -61,8 +61,8 @@ fn bench_measures_each_way_at_each_test() {
                 assert_eq!(median, Some(1.0));
             }
         }
-        // On any machine a pipe takes longer than shared memory.
-        let small = test["bytes"] == 8;
+        // On any machine a pipe takes longer than shared memory, if nothing disturbs either.
+        let small = test["bytes"] == 8 && states[0]["cache_line_ns"].is_number();
         assert!(!small || ways[2]["times_ring"].as_f64() > Some(1.0), "{test}");
     }
 }

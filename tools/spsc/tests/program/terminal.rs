@@ -1,11 +1,11 @@
 //! A terminal: a pseudo-terminal with a program on it, and what its screen shows.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
-use std::ptr::{null, null_mut};
 use std::time::{Duration, Instant};
 
 /// Enough for every ring that other tests may have at the time.
@@ -27,14 +27,8 @@ pub struct Terminal {
 impl Terminal {
     /// Starts a program there, as the leader of a session of which this is the terminal.
     pub fn start(command: &mut Command) -> Self {
-        let size = window(COLUMNS);
-        let (mut master, mut slave) = (-1, -1);
-        // SAFETY: places for two numbers, and a size; the name and the settings are left out.
-        let opened =
-            unsafe { libc::openpty(&raw mut master, &raw mut slave, null_mut(), null(), &size) };
-        assert_eq!(opened, 0, "openpty: {}", io::Error::last_os_error());
-        // SAFETY: both have just been opened for us.
-        let (master, slave) = unsafe { (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
+        let (master, slave) = pair();
+        set_size(&master, COLUMNS);
         let end = || slave.try_clone().expect("a descriptor");
         command.stdin(end()).stdout(end()).stderr(end());
         // SAFETY: two system calls that may be made between fork and exec.
@@ -69,11 +63,7 @@ impl Terminal {
 
     /// Makes the window so wide; the kernel tells the program.
     pub fn resize(&mut self, columns: u16) {
-        let size = window(columns);
-        // SAFETY: a size, which the call reads.
-        let done =
-            unsafe { libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
-        assert_eq!(done, 0, "the window: {}", io::Error::last_os_error());
+        set_size(&self.master, columns);
         self.screen.set_size(ROWS, columns);
     }
 
@@ -125,8 +115,13 @@ impl Terminal {
     }
 
     /// All that the program has written, to its end.
+    #[track_caller]
     pub fn all(&mut self) -> String {
-        while self.read() {}
+        let start = Instant::now();
+        while self.read() {
+            let screen = self.screen.screen();
+            assert!(start.elapsed() < PATIENCE, "it does not end:\n{}", screen.contents());
+        }
         String::from_utf8_lossy(&self.written).into_owned()
     }
 
@@ -152,8 +147,27 @@ impl Drop for Terminal {
     }
 }
 
-fn window(columns: u16) -> libc::winsize {
-    libc::winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
+/// Both ends, which no child of another thread gets: it would keep the terminal open.
+fn pair() -> (File, OwnedFd) {
+    let mut options = OpenOptions::new();
+    let master = options.read(true).write(true).custom_flags(libc::O_NOCTTY).open("/dev/ptmx");
+    let master = master.expect("a pseudo-terminal");
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: calls without pointers, on an open descriptor.
+    let slave = unsafe {
+        assert_eq!(libc::unlockpt(master.as_raw_fd()), 0, "{}", io::Error::last_os_error());
+        libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags)
+    };
+    assert_ne!(slave, -1, "its other end: {}", io::Error::last_os_error());
+    // SAFETY: it has just been opened for us.
+    (master, unsafe { OwnedFd::from_raw_fd(slave) })
+}
+
+fn set_size(master: &File, columns: u16) {
+    let size = libc::winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: a size, which the call reads.
+    let done = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+    assert_eq!(done, 0, "the window: {}", io::Error::last_os_error());
 }
 
 fn null_stdio() -> std::process::Stdio {
