@@ -92,8 +92,7 @@ fn bench_draws_bars_in_plain_text_of_80_columns() {
 fn bench_leaves_nothing_behind_when_it_is_interrupted() {
     let _watchdog = watchdog();
     let mut bench = Terminal::start(&mut spsc(&["bench", "--seconds", "600"]));
-    bench
-        .until("it measures, and says how long", |screen| screen.contents().contains("599 s left"));
+    bench.until("it measures, and says how long", |screen| screen.contents().contains(" s left"));
     let pids = [bench.id(), child_of(bench.id())];
     // What has no name can't stay.
     for pid in pids {
