@@ -95,7 +95,7 @@ static void a_listener_in_a_loop(void)
 
     const pid_t child = fork();
     if (child == 0) {
-        dial();
+        conn = dial();
         _exit(0); /* without a close */
     }
     spsc_status status = SPSC_TIMEOUT;
