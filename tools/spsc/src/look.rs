@@ -82,7 +82,7 @@ pub fn at(name: &str) -> spsc_shm::Result<Look> {
 }
 
 /// Looks at every ring that has a name and that this user may open, by name. Those that can't be read
-/// are said on standard error.
+/// are reported on standard error.
 pub fn all() -> io::Result<Vec<Look>> {
     all_but(|name, error| eprintln!("spsc: {}: {error}", plain(name)))
 }

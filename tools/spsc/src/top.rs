@@ -13,14 +13,19 @@ use ratatui::widgets::{Row, Table};
 use ratatui::{DefaultTerminal, Frame};
 use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write, stdout};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// What ends the program from outside.
+const ENDING: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
 /// A ring, and what has happened to it since the look before.
 #[derive(Serialize)]
@@ -99,7 +104,13 @@ fn on_screen(options: &Top) -> Result<()> {
     if !stdout().is_terminal() {
         return Err(Failure::new("standard output is no terminal; see --json and --prometheus"));
     }
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    // Where nobody reads the terminal, it can't be put back: a second signal ends the program at once.
+    let signalled = Arc::new(AtomicBool::new(false));
+    for signal in ENDING {
+        flag::register_conditional_default(signal, Arc::clone(&signalled))?;
+        flag::register(signal, Arc::clone(&signalled))?;
+    }
+    let mut signals = Signals::new(ENDING)?;
     let terminal = Arc::new(Mutex::new(ratatui::try_init()?));
     let drawn_on = Arc::clone(&terminal);
     thread::spawn(move || {
