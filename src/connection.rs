@@ -101,7 +101,7 @@ impl ConnOptions {
     /// Makes the server's end of a connection out of a connected Unix socket, such as one of a
     /// `socketpair` or one that a service manager has accepted. The other end must be
     /// [adopted as the client](Self::adopt_as_client) at the same time, by a process that may be of
-    /// any language. After an error the socket is closed.
+    /// any language. After an error the socket is closed. Copies of it end with the connection.
     ///
     /// ```
     /// use spsc_shm::ConnOptions;

@@ -333,6 +333,9 @@ fn a_socket_that_the_parent_closes_hangs_up_though_a_child_has_it() {
         // One that says nothing, and is on its way in.
         let mut silent = UnixStream::connect(&path).unwrap();
         assert_eq!(status(listener.accept(NOW)), Status::Timeout);
+        // And one that nobody has let in.
+        let mut queued = UnixStream::connect(&path).unwrap();
+        queued.set_nonblocking(true).unwrap();
         let end = Pipe::new();
         let child = fork_without_handlers(|| end.wait());
         // A child's own close changes nothing.
@@ -350,6 +353,7 @@ fn a_socket_that_the_parent_closes_hangs_up_though_a_child_has_it() {
 
         drop(listener);
         assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+        assert_eq!(queued.read(&mut [0]).unwrap(), 0);
         assert_eq!(status(Connection::dial(&also, FOREVER)), Status::NotFound);
         let mut socket = UnixStream::from(client.as_fd().try_clone_to_owned().unwrap());
         drop(server);

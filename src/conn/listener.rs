@@ -1,7 +1,8 @@
 //! A listener: a socket at a path, and the clients on their way in.
 //!
 //! No client can keep another waiting. What each says is read as it comes, and one that is silent or
-//! slow is dropped after a second, or after a tenth where many are on their way. All of that happens
+//! slow is dropped after a second, or after a tenth where many are on their way. The second begins anew
+//! with the listener's answer, and once if nobody called `accept` when it was over. All of that happens
 //! inside [`Listener::accept`]: the listener's descriptor is an epoll set of the socket, of the clients
 //! in the handshake, and of a timer for the slowest of them. So it is readable whenever `accept` has
 //! something to do, and there is no thread.
@@ -21,7 +22,7 @@ use std::sync::{Mutex, PoisonError};
 const PATIENCE_NS: u64 = 1_000_000_000;
 /// The same, where no more clients can come in.
 const IMPATIENCE_NS: u64 = 100_000_000;
-/// A listener that looks so much later than it might was away, or the machine stood still.
+/// A listener that looks so long after its alarm was away, or the machine stood still.
 const AWAY_NS: u64 = 50_000_000;
 
 /// Waits for clients. Any thread may use it.
@@ -42,7 +43,7 @@ struct Clients {
     all: Vec<Client>,
     /// Whether the set reports new ones.
     is_open: bool,
-    /// When the timer is to fire.
+    /// When the timer is to fire, and somebody to look.
     alarm: Option<u64>,
 }
 
@@ -51,7 +52,7 @@ struct Client {
     handshake: Server,
     /// When it came, or was last answered, or spared.
     since: u64,
-    /// It was late when the listener was late itself, and was given more time.
+    /// It was late when the listener was away, and was given more time.
     spared: bool,
 }
 
@@ -109,6 +110,7 @@ impl Listener {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let (listening, timer) = (self.socket.as_raw_fd(), self.timer.as_fd().as_raw_fd());
         let looked = clock::now();
+        let was_away = clients.alarm.is_some_and(|alarm| looked >= alarm + AWAY_NS);
         let (mut come, mut late, mut done) = (false, false, None);
         // Until nothing is left to do: a caller may wait for edges.
         let mut more = true;
@@ -135,9 +137,9 @@ impl Listener {
         }
         // Nobody is late for having waited here: what they had said until `looked` must have been read.
         if heard_all {
-            self.dismiss_slow(&mut clients, looked);
+            self.dismiss_slow(&mut clients, looked, was_away);
         }
-        self.set_alarm(&mut clients)?;
+        self.set_alarm(&mut clients, looked)?;
         let_in.map(|()| done)
     }
 
@@ -190,14 +192,14 @@ impl Listener {
         Ok(())
     }
 
-    /// Drops those that have taken too long. If nobody looked for a while, they may have stood still with
-    /// this process, and get as much time again, once.
-    fn dismiss_slow(&self, clients: &mut Clients, now: u64) {
+    /// Drops those that have taken too long. If the listener was away, they may have stood still with it,
+    /// and get as much time again, once.
+    fn dismiss_slow(&self, clients: &mut Clients, now: u64, was_away: bool) {
         let patience = if self.is_full(clients) { IMPATIENCE_NS } else { PATIENCE_NS };
         while let Some(oldest) = clients.all.first()
             && now >= oldest.since + patience
         {
-            if !oldest.spared && now >= oldest.since + patience + AWAY_NS {
+            if was_away && !oldest.spared {
                 let client = clients.all.remove(0);
                 clients.all.push(Client { since: now, spared: true, ..client });
             } else {
@@ -208,14 +210,15 @@ impl Listener {
 
     /// Sees to it that `accept` is called when the next one has taken too long, and for new ones if
     /// there is room.
-    fn set_alarm(&self, clients: &mut Clients) -> Result<()> {
+    fn set_alarm(&self, clients: &mut Clients, now: u64) -> Result<()> {
         let is_open = !self.is_full(clients);
         if is_open != clients.is_open {
             self.set.listen_to(self.socket.as_raw_fd(), is_open)?;
             clients.is_open = is_open;
         }
         let patience = if is_open { PATIENCE_NS } else { IMPATIENCE_NS };
-        let due = clients.all.first().map(|oldest| oldest.since + patience);
+        // Not before now: nobody could have looked then.
+        let due = clients.all.first().map(|oldest| now.max(oldest.since + patience));
         // An alarm that comes too early does no harm, and to change it for each client would.
         if due.is_some_and(|due| clients.alarm.is_none_or(|alarm| due < alarm)) {
             self.timer.set(due);
@@ -238,6 +241,10 @@ impl Drop for Listener {
             let clients = self.clients.get_mut().unwrap_or_else(PoisonError::into_inner);
             for socket in clients.all.iter().map(|client| &client.socket).chain([&self.socket]) {
                 socket::hang_up(socket.as_fd());
+            }
+            // Those that nobody has let in yet. No more can come.
+            while let Ok(Some(client)) = socket::accept(self.socket.as_fd()) {
+                socket::hang_up(client.as_fd());
             }
         }
     }

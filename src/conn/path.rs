@@ -30,9 +30,25 @@ pub(super) fn bind(path: &[u8], mode: u32, backlog: u32) -> Result<(OwnedFd, Bou
     let address = Address::new(path)?;
     let (path, lock_path) = (Path::new(path, b"")?, Path::new(path, b".lock")?);
     let lock = take_lock(&lock_path)?;
+    match bind_locked(&path, &address, mode, backlog) {
+        Ok((socket, identity)) => Ok((socket, BoundPath { path, identity, lock_path, lock })),
+        Err(error) => {
+            let_go(&lock_path, &lock);
+            Err(error)
+        }
+    }
+}
+
+/// The same, for who holds the path's lock; and which file the socket is.
+fn bind_locked(
+    path: &Path,
+    address: &Address,
+    mode: u32,
+    backlog: u32,
+) -> Result<(OwnedFd, Identity)> {
     match path.look()? {
         // A server of another make holds no lock of ours. It answers, though.
-        Some((_, true)) if !is_abandoned(&address) => return Err(Status::AlreadyExists.into()),
+        Some((_, true)) if !is_abandoned(address) => return Err(Status::AlreadyExists.into()),
         Some((_, false)) => return Err(Status::AlreadyExists.into()),
         _ => {}
     }
@@ -44,11 +60,11 @@ pub(super) fn bind(path: &[u8], mode: u32, backlog: u32) -> Result<(OwnedFd, Bou
         new.set_mode(mode)?;
         socket::listen(socket.as_fd(), backlog)?;
         let (identity, _) = new.look()?.ok_or(Status::System)?;
-        new.rename(&path)?;
+        new.rename(path)?;
         Ok(identity)
     };
     match listening() {
-        Ok(identity) => Ok((socket, BoundPath { path, identity, lock_path, lock })),
+        Ok(identity) => Ok((socket, identity)),
         Err(error) => {
             new.remove();
             Err(error)
@@ -82,9 +98,14 @@ impl BoundPath {
         if matches!(self.path.look(), Ok(Some((there, _))) if there == self.identity) {
             self.path.remove();
         }
-        // The lock is still held. It does not wait for the last copy of its descriptor: a child that
-        // another thread has forked keeps one until its `exec`.
-        self.lock_path.remove();
-        lock::release(self.lock.as_fd(), 0..1);
+        let_go(&self.lock_path, &self.lock);
     }
+}
+
+/// Ends the lock, by name: a child that another thread has forked keeps a copy of the descriptor until
+/// its `exec`.
+fn let_go(path: &Path, lock: &OwnedFd) {
+    // While it is still held.
+    path.remove();
+    lock::release(lock.as_fd(), 0..1);
 }

@@ -148,7 +148,8 @@ func dialError(path string, err error) error {
 // Adopt makes a connection of a connected Unix socket: one end of a pair, or one that a service
 // manager has accepted. The process at its other end does the same at the same time, in whatever
 // language, with the other server: the server makes the rings, and its options count. Nothing may have
-// been sent over the socket, which stays the caller's, to be closed.
+// been sent over the socket. It stays the caller's, to be closed; once the connection is closed, it is
+// shut down.
 //
 // When the context is done, it returns ctx.Err().
 func Adopt(ctx context.Context, socket *net.UnixConn, server bool, options ...Option) (*Conn, error) {

@@ -1345,8 +1345,8 @@ spsc_status spsc_dial(const char *path,
  * its other end does the same at the same time, with the other is_server. Nothing may have been sent
  * over it.
  *
- * socket: on success it belongs to the connection, is closed on exec and does not block. Otherwise
- * it stays the caller's, and is of no more use for this.
+ * socket: on success it belongs to the connection, is closed on exec and does not block, and any copy
+ * of it ends with the connection. Otherwise it stays the caller's, and is of no more use for this.
  * is_server: not 0 for the end that makes the rings and whose options count, 0 for the other.
  *
  * Outcomes and errors as spsc_dial; SPSC_ERR_INVALID_ARGUMENT if it is no such socket.
@@ -1429,7 +1429,8 @@ spsc_status spsc_conn_arm(struct spsc_conn *conn,
                           uint32_t *out_ready);
 
 /**
- * Closes a connection: both its rings, as spsc_close does, and then the socket. The peer reads what
+ * Closes a connection: both its rings, as spsc_close does, and then the socket, which is shut down for
+ * whoever has a copy of it. (In a forked child only the child's copy is closed.) The peer reads what
  * was published and then gets SPSC_CLOSED; its descriptor hangs up. Nothing is left of the
  * connection when the peer has closed it, too. NULL does nothing.
  *
