@@ -21,7 +21,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from spsc_shm import Ring
 
-
 # A machine that is busy is no reason to fail.
 ANY_SPEED: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 

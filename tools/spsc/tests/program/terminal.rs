@@ -31,9 +31,11 @@ impl Terminal {
         set_size(&master, COLUMNS);
         let end = || slave.try_clone().expect("a descriptor");
         command.stdin(end()).stdout(end()).stderr(end());
-        // SAFETY: two system calls that may be made between fork and exec.
+        // SAFETY: system calls that may be made between fork and exec.
         unsafe {
             command.pre_exec(|| {
+                // A shell that runs these tests in the background has them ignore it.
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
                 if libc::setsid() == -1 || libc::ioctl(0, libc::TIOCSCTTY, 0) == -1 {
                     return Err(io::Error::last_os_error());
                 }
