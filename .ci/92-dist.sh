@@ -18,12 +18,12 @@ need_package lintian lintian
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 packages=$PWD/target/dist/$version
-python3 tools/dist
+python3 tools/dist --architecture "$(uname -m)"
 if [[ -n $(git -c safe.directory='*' status --porcelain --untracked-files=no) ]]; then
     echo "not built twice, as what changed here is not committed"
 else
-    # What these two have in common is in all: the library, for both processors, and our own archives.
-    # For the rest: python3 tools/dist --twice
+    # These have what is in all: the library, for both processors, and our own archives. For the rest:
+    # python3 tools/dist --twice
     python3 tools/dist --twice go jar
 fi
 
