@@ -19,12 +19,12 @@ need_package lintian lintian
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 packages=$PWD/target/dist/$version
 python3 tools/dist --architecture "$(uname -m)"
-if [[ -n $(git -c safe.directory='*' status --porcelain --untracked-files=no) ]]; then
-    echo "not built twice, as what changed here is not committed"
-else
+if git -c safe.directory='*' diff --quiet HEAD; then
     # These have what is in all: the library, for both processors, and our own archives. For the rest:
     # python3 tools/dist --twice
     python3 tools/dist --twice go jar
+else
+    echo "not built twice, as what is here is not committed"
 fi
 
 debs=("$packages"/*.deb)

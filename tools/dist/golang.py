@@ -10,8 +10,8 @@ from pathlib import Path
 
 import library
 import licences
-from archive import write_zip
-from project import ROOT, VERSION, Build, empty, git, output_of, run
+from archive import files_under, write_zip
+from project import ROOT, VERSION, Build, empty, git, is_checkout, output_of, run
 
 MODULE = "github.com/spsc-shm/spsc-shm/bindings/go"
 # What rustc and Go call a processor.
@@ -33,7 +33,10 @@ def make(build: Build) -> None:
 
 def _files(module: Path) -> dict[str, bytes]:
     """What a module has, but for the modules in directories below it."""
-    names = git("ls-files", cwd=module).splitlines()
+    if is_checkout():
+        names = git("ls-files", cwd=module).splitlines()
+    else:
+        names = [str(path.relative_to(module)) for path in files_under(module)]
     nested = tuple(name.removesuffix("go.mod") for name in names if name.endswith("/go.mod"))
     # A symbolic link, as to the header, is followed, because a module has none. That to a library
     # may lead nowhere yet.

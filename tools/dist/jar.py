@@ -6,15 +6,14 @@ from pathlib import Path
 
 import library
 import licences
-from project import ROOT, VERSION, Build, empty, git, run
+from project import ROOT, VERSION, Build, empty, run
 
 
 def make(build: Build) -> None:
     # A copy, as Maven builds beside the sources, and what it finds there from another build it packs.
     project = empty(build.work / "java")
-    for name in git("ls-files", "pom.xml", "src", cwd=ROOT / "bindings/java").splitlines():
-        (project / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / "bindings/java" / name, project / name)
+    shutil.copy(ROOT / "bindings/java/pom.xml", project)
+    shutil.copytree(ROOT / "bindings/java/src", project / "src")
     about = project / "resources/META-INF"
     for architecture in build.architectures:
         place = about / f"native/linux-{architecture}"

@@ -38,6 +38,11 @@ def git(*words: str, cwd: Path = ROOT) -> str:
     return output_of("git", "-c", "safe.directory=*", *words, cwd=cwd)
 
 
+def is_checkout() -> bool:
+    """Whether the tree is git's, and not unpacked from an archive."""
+    return (ROOT / ".git").exists() and shutil.which("git") is not None
+
+
 def empty(directory: Path) -> Path:
     """The directory, made anew."""
     shutil.rmtree(directory, ignore_errors=True)
@@ -48,6 +53,13 @@ def empty(directory: Path) -> Path:
 def target(architecture: str = ARCHITECTURE) -> str:
     """What rustc calls it."""
     return f"{architecture}-unknown-linux-gnu"
+
+
+def _time_of_the_source() -> int:
+    if is_checkout():
+        return int(git("log", "-1", "--format=%ct"))
+    # An archive keeps it.
+    return int((ROOT / "CHANGELOG.md").stat().st_mtime)
 
 
 # What cargo runs in the place of rustc. Cargo hashes what it knows of a package. From the hash come the
@@ -75,10 +87,9 @@ class Build:
         self.work = ROOT / "target/dist"
         self.cargo_target = self.work / "cargo"
         out.mkdir(parents=True, exist_ok=True)
-        # The time that packages give for their files; a tree that is not from git has none of its own.
-        if "SOURCE_DATE_EPOCH" not in os.environ:
-            os.environ["SOURCE_DATE_EPOCH"] = git("log", "-1", "--format=%ct").strip()
-        self.epoch = int(os.environ["SOURCE_DATE_EPOCH"])
+        # The time that packages give for their files.
+        self.epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or _time_of_the_source())
+        os.environ["SOURCE_DATE_EPOCH"] = str(self.epoch)
         # Nothing depends on who builds it, or where.
         os.environ |= {"LC_ALL": "C.UTF-8", "TZ": "UTC", "CARGO_TARGET_DIR": str(self.cargo_target)}
         os.umask(0o022)
@@ -119,9 +130,8 @@ class Build:
 
     def need_rust_for(self, architecture: str) -> None:
         """Its standard library for this processor is there afterwards."""
-        if (
-            Path(output_of("rustc", "--print=sysroot").strip()) / "lib/rustlib" / target(architecture)
-        ).exists():
+        sysroot = Path(output_of("rustc", "--print=sysroot").strip())
+        if (sysroot / "lib/rustlib" / target(architecture)).exists():
             return
         if not shutil.which("rustup"):
             raise SystemExit(f"no rustup, to get Rust's standard library for {architecture}")

@@ -6,12 +6,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from project import ROOT, Build, git, run
+from project import ROOT, Build, git, is_checkout, run
 
 
 def compare(build: Build, arguments: list[str]) -> None:
-    if git("status", "--porcelain", "--untracked-files=no"):
-        raise SystemExit("another checkout would not have your changes: commit them first")
+    if not is_checkout() or git("status", "--porcelain", "--untracked-files=no"):
+        raise SystemExit("another checkout would not have what is here: commit it first")
     with tempfile.TemporaryDirectory(prefix="spsc-shm-elsewhere-") as directory:
         checkout, out = Path(directory) / "check out", Path(directory) / "packages"
         git("clone", "--quiet", "--shared", str(ROOT), str(checkout))
