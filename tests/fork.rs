@@ -428,7 +428,7 @@ fn a_fork_while_another_thread_connects_does_not_keep_its_role_alive() {
 #[test]
 fn a_fork_while_another_thread_removes_a_stale_name_keeps_no_role() {
     alone(|| {
-        for round in 0..1000 {
+        for round in 0..300 {
             let name = Name::new();
             let ring = Ring::create(&name, 1).unwrap();
             drop(Ring::connect(&name).unwrap().into_producer());

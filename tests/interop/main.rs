@@ -70,11 +70,8 @@ const LANGUAGES: &[Language] = &[
         name: "JavaScript",
         messages: true,
         build: r#"
-            # A target directory of its own, as for Python.
-            (cd bindings/node && CARGO_TARGET_DIR=target node build.js)
-            # Packed without its scripts, as it is built, and installed as its users do.
-            package=$(npm pack --silent --ignore-scripts --pack-destination "$OUT" ./bindings/node)
-            npm install --silent --no-fund --no-audit --prefix "$OUT" "$OUT/$package"
+            python3 tools/dist --architecture "$(uname -m)" npm >/dev/null
+            npm install --silent --no-fund --no-audit --prefix "$OUT" target/dist/"$VERSION"/*.tgz
             for role in producer consumer sender receiver; do
                 cp tests/interop/node/$role.js tests/interop/node/stream.js "$OUT"
                 printf '#!/bin/sh\nexec node "%s" "$@"\n' "$OUT/$role.js" >"$OUT/$role"
@@ -86,9 +83,9 @@ const LANGUAGES: &[Language] = &[
         messages: true,
         build: r#"
             python3 -m venv --clear "$OUT/venv"
-            # A target directory of its own: its features differ from the other languages' build.
-            CARGO_TARGET_DIR=$PWD/bindings/python/target \
-                "$OUT/venv/bin/pip" install --quiet --disable-pip-version-check ./bindings/python
+            python3 tools/dist --architecture "$(uname -m)" wheel >/dev/null
+            "$OUT/venv/bin/pip" install --quiet --disable-pip-version-check \
+                --no-index --find-links target/dist/"$VERSION" spsc_shm
             for role in producer consumer sender receiver; do
                 printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$OUT/venv/bin/python" \
                     "$PWD/tests/interop/python/$role.py" >"$OUT/$role"
@@ -163,6 +160,7 @@ fn build(language: &Language, out: &Path) -> Programs {
         .env("CARGO", env!("CARGO"))
         .env("CARGO_TARGET_DIR", target_dir)
         .env("PROFILE", profile)
+        .env("VERSION", env!("CARGO_PKG_VERSION"))
         .status()
         .expect("a shell is there");
     assert!(status.success(), "the {} programs can't be built", language.name);
