@@ -122,7 +122,9 @@ for library in so a; do
     [[ $(jq '.tests | length' "$work/ctest.json") -gt 12 ]]
     place "$PWD/c_tests/pair.sh" "$built"/*_{c,cpp}
     [[ $library == a ]] || place "$built"/libspsc_shm.so.*
-    jq -r '.tests[].command | join(" ")' "$work/ctest.json" >>"$root/list"
+    # The static library from C alone, as emulation is slow.
+    [[ $library == a ]] && left_out=_cpp || left_out=none
+    jq -r '.tests[].command | join(" ")' "$work/ctest.json" | grep -v "$left_out" >>"$root/list"
 done
 
 parking=$build/$target/debug/parking
