@@ -417,7 +417,7 @@ impl Model {
     }
 }
 
-/// Sizes around what matters: nothing, little, half the ring, and four times it.
+/// Sizes around what matters: nothing, little, half the ring, whole fragments, and four times it.
 fn size(capacity: usize) -> impl Strategy<Value = usize> {
     prop_oneof![
         1 => Just(0),
@@ -425,6 +425,7 @@ fn size(capacity: usize) -> impl Strategy<Value = usize> {
         4 => 0..=capacity / 2,
         2 => capacity / 2 - 8..=capacity / 2 + 8,
         3 => capacity / 2..=capacity,
+        1 => (1..=5_usize).prop_map(move |n| n * (capacity / 4 - 8)),
         1 => 0..=4 * capacity,
     ]
 }

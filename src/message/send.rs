@@ -77,7 +77,8 @@ impl Sender {
         if timeout_ns == 0 {
             // All of it or nothing: half a message is of no use to anybody.
             let (full, rest) = (whole / piece, whole % piece);
-            let frames = full.saturating_mul(frame_size(piece)).saturating_add(frame_size(rest));
+            let last = if rest == 0 { 0 } else { frame_size(rest) };
+            let frames = full.saturating_mul(frame_size(piece)).saturating_add(last);
             endpoint.wait_for(frames.min(capacity), 0)?;
             if frames > capacity {
                 return Err(Status::Timeout.into());

@@ -166,7 +166,10 @@ func (e *end) sendFragments(tag uint32, data []byte, l limit) error {
 	if l.ctx == nil && l.timeout <= 0 {
 		// What is sent of half a message is of no use to anybody.
 		whole := uint64(len(data))
-		size := whole/piece*frameSize(piece) + frameSize(whole%piece)
+		size := whole / piece * frameSize(piece)
+		if rest := whole % piece; rest > 0 {
+			size += frameSize(rest)
+		}
 		if need := min(size, c.mask+1); !c.has(need) {
 			if err := e.wait(opSend, int(need), l); err != nil {
 				return err

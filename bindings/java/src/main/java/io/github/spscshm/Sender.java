@@ -141,7 +141,8 @@ final class Sender {
     long whole = data.byteSize();
     if (timeout == 0) {
       // What is sent of half a message is of no use to anybody.
-      long size = whole / piece * Frame.size(piece) + Frame.size(whole % piece);
+      long rest = whole % piece;
+      long size = whole / piece * Frame.size(piece) + (rest == 0 ? 0 : Frame.size(rest));
       if (!reaches(Math.min(size, cursor.capacity()), 0) || size > cursor.capacity()) {
         return false;
       }
