@@ -294,7 +294,7 @@ impl Segment {
     }
 
     /// The object that has `name`, if there is one and the options allow to replace it. All its locks are
-    /// held then, and go with the descriptor. Nobody can use it as a ring any more.
+    /// held then, until the value is dropped. Nobody can use it as a ring any more.
     fn retire_stale(name: &[u8], options: &Options) -> Result<Option<lock::Held>> {
         let named = match file::metadata_of_name(name) {
             Err(error) if error.status() == Status::NotFound => return Ok(None),

@@ -47,6 +47,15 @@ struct Clients {
     alarm: Option<u64>,
 }
 
+impl Clients {
+    /// A client's time begins anew, and it goes behind the others.
+    fn give_time(&mut self, at: usize, now: u64) -> &mut Client {
+        self.all[at].since = now;
+        self.all[at..].rotate_left(1);
+        self.all.last_mut().expect("it is there")
+    }
+}
+
 struct Client {
     socket: OwnedFd,
     handshake: Server,
@@ -151,9 +160,7 @@ impl Listener {
         match handshake.step(socket.as_fd(), &self.settings) {
             Ok(None) => {
                 if handshake.has_answered() != was_answered {
-                    let mut client = clients.all.remove(at);
-                    client.since = clock::now();
-                    clients.all.push(client);
+                    clients.give_time(at, clock::now());
                 }
                 None
             }
@@ -200,8 +207,7 @@ impl Listener {
             && now >= oldest.since + patience
         {
             if was_away && !oldest.spared {
-                let client = clients.all.remove(0);
-                clients.all.push(Client { since: now, spared: true, ..client });
+                clients.give_time(0, now).spared = true;
             } else {
                 socket::hang_up(self.dismiss(clients, 0).as_fd());
             }

@@ -21,7 +21,8 @@ pub(super) struct BoundPath {
     /// Which file the socket is.
     identity: Identity,
     lock_path: Path,
-    /// Holds the lock.
+    /// Holds the lock until [`remove`](Self::remove), and not until it is dropped: a forked child drops
+    /// its copy.
     lock: OwnedFd,
 }
 
