@@ -88,17 +88,24 @@ fn membarrier() -> Finding {
     // SAFETY: a system call without pointers.
     let commands = unsafe { libc::syscall(libc::SYS_membarrier, QUERY, 0, 0) };
     let there = commands > 0 && commands & GLOBAL_EXPEDITED != 0;
-    Finding {
-        what: "membarrier",
-        found: if there { "there" } else { "missing" }.to_owned(),
-        verdict: if there { Verdict::Good } else { Verdict::Fair },
-        meaning: "With it, a side that publishes needs no fence to see whether the other sleeps.",
-        advice: if there {
-            ""
-        } else {
-            "Rings work without it, by a fence in each publish. Allow the call in the seccomp filter."
-        },
-    }
+    system_call(
+        "membarrier",
+        there,
+        "With it, a side that publishes needs no fence to see whether the other sleeps.",
+        "Rings work without it, by a fence in each publish. Allow the call in the seccomp filter.",
+    )
+}
+
+/// One that rings can do without.
+fn system_call(
+    what: &'static str,
+    there: bool,
+    meaning: &'static str,
+    without: &'static str,
+) -> Finding {
+    let (found, verdict, advice) =
+        if there { ("there", Verdict::Good, "") } else { ("missing", Verdict::Fair, without) };
+    Finding { what, found: found.to_owned(), verdict, meaning, advice }
 }
 
 fn futex_waitv() -> Finding {
@@ -106,17 +113,12 @@ fn futex_waitv() -> Finding {
     // SAFETY: it reads no memory for none of them.
     let result = unsafe { libc::syscall(libc::SYS_futex_waitv, 0, 0, 0, 0, 0) };
     let there = result == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL);
-    Finding {
-        what: "futex_waitv",
-        found: if there { "there" } else { "missing" }.to_owned(),
-        verdict: if there { Verdict::Good } else { Verdict::Fair },
-        meaning: "It lets one thread sleep for many rings at once: spsc_wait_any.",
-        advice: if there {
-            ""
-        } else {
-            "Waits for one ring and connections do not need it. Linux 5.16 has it, unless seccomp forbids it."
-        },
-    }
+    system_call(
+        "futex_waitv",
+        there,
+        "It lets one thread sleep for many rings at once: spsc_wait_any.",
+        "Waits for one ring and connections do not need it. Linux 5.16 has it, unless seccomp forbids it.",
+    )
 }
 
 fn seccomp() -> Finding {
