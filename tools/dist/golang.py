@@ -5,7 +5,6 @@ There is the package's module, and for each platform one with its static library
 
 import json
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import library
@@ -22,11 +21,11 @@ def make(build: Build) -> None:
     proxy = empty(build.out / "go")
     source = ROOT / "bindings/go"
     _publish(build, proxy, MODULE, _files(source))
-    others = licences.of_others(Path(".")).encode()
+    licence = licences.of_all(Path("."))
     for architecture in build.architectures:
         name = PLATFORMS[architecture]
         files = _files(source / f"native/linux_{name}")
-        files["LICENSES-of-others"] = others
+        files |= licence
         files["libspsc_shm.a"] = (library.staged(build, architecture) / "lib/libspsc_shm.a").read_bytes()
         _publish(build, proxy, f"{MODULE}/native/linux_{name}", files)
 
@@ -45,18 +44,15 @@ def _files(module: Path) -> dict[str, bytes]:
         for name in names
         if not name.startswith(nested) and not name.endswith(".a")
     }
-    for name in ("LICENSE-APACHE", "LICENSE-MIT"):
-        files[name] = (ROOT / name).read_bytes()
-    return files
+    return files | licences.own()
 
 
 def _publish(build: Build, proxy: Path, module: str, files: dict[str, bytes]) -> None:
     files["go.mod"] = _without_replacements(files["go.mod"])
     version = f"v{VERSION}"
     directory = empty(proxy / module / "@v")
-    time = datetime.fromtimestamp(build.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     (directory / "list").write_text(version + "\n")
-    (directory / f"{version}.info").write_text(json.dumps({"Version": version, "Time": time}) + "\n")
+    (directory / f"{version}.info").write_text(json.dumps({"Version": version, "Time": build.time}) + "\n")
     (directory / f"{version}.mod").write_bytes(files["go.mod"])
     inside = {f"{module}@{version}/{name}": contents for name, contents in files.items()}
     write_zip(directory / f"{version}.zip", inside, build.epoch)

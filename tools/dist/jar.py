@@ -1,7 +1,6 @@
 """The jar for Java, with the shared library for each platform, and its pom."""
 
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import library
@@ -21,13 +20,11 @@ def make(build: Build) -> None:
         shutil.copy(
             library.staged(build, architecture) / f"lib/libspsc_shm.so.{VERSION}", place / "libspsc_shm.so"
         )
-    for name in ("LICENSE-APACHE", "LICENSE-MIT"):
-        shutil.copy(ROOT / name, about)
-    (about / "LICENSES-of-others").write_text(licences.of_others(Path(".")))
-    time = datetime.fromtimestamp(build.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for name, text in licences.of_all(Path(".")).items():
+        (about / name).write_bytes(text)
     run(
         "mvn", "--batch-mode", "--quiet", "-DskipTests", f"-Dresources.tree={project / 'resources'}",
-        f"-Dproject.build.outputTimestamp={time}", "package", cwd=project,
+        f"-Dproject.build.outputTimestamp={build.time}", "package", cwd=project,
     )  # fmt: skip
     name = f"spsc-shm-{VERSION}"
     shutil.copy(project / f"target/{name}.jar", build.out)

@@ -11,10 +11,9 @@ def staged(build: Build, architecture: str = ARCHITECTURE, libdir: str = "lib") 
     """A directory with the library as it is installed under a prefix."""
     tree = build.work / "cmake" / architecture
     stage = empty(build.work / "staged" / architecture / libdir)
-    build.need_rust_for(architecture)
     run(
         "cmake", "-S", ROOT, "-B", tree, "--log-level=WARNING",
-        f"-DCMAKE_C_COMPILER={build.tools / f'{architecture}-cc'}",
+        f"-DCMAKE_C_COMPILER={build.compiler_for(architecture)}",
         f"-DSPSC_SHM_RUST_TARGET={target(architecture)}",
         "-DCMAKE_INSTALL_PREFIX=/usr",
         f"-DCMAKE_INSTALL_LIBDIR={libdir}",

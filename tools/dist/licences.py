@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 from project import ROOT, output_of, target
@@ -14,6 +15,17 @@ The Rust standard library
 """
 
 
+def own() -> dict[str, bytes]:
+    """The licences of this project, by the names of their files."""
+    return {name: (ROOT / name).read_bytes() for name in ("LICENSE-APACHE", "LICENSE-MIT")}
+
+
+def of_all(crate: Path) -> dict[str, bytes]:
+    """The same, and those of others."""
+    return own() | {"LICENSES-of-others": of_others(crate).encode()}
+
+
+@cache
 def of_others(crate: Path) -> str:
     """The names and licences of all crates that `crate` links, and the licences' texts."""
     manifest = ROOT / crate / "Cargo.toml"

@@ -11,10 +11,9 @@ PROCESSORS = {"x86_64": "x64", "aarch64": "arm64"}
 
 def make(build: Build) -> None:
     package = ROOT / "bindings/node"
-    assert build.tools
     (package / "LICENSES-of-others").write_text(licences.of_others(Path("bindings/node")))
     for architecture in sorted(build.architectures, key=lambda name: name == ARCHITECTURE):
-        build.need_rust_for(architecture)
+        build.compiler_for(architecture)
         target_of_it = {"SPSC_NODE_TARGET": target(architecture), "SPSC_NODE_ARCH": PROCESSORS[architecture]}
         run("node", "build.js", cwd=package, **target_of_it)
     run("npm", "pack", "--silent", "--pack-destination", build.out, cwd=package, **target_of_it)

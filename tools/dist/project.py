@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
@@ -100,10 +101,24 @@ class Build:
         flags = [f"--remap-path-prefix={ROOT}=/spsc-shm", f"--remap-path-prefix={cargo_home}=/cargo"]
         os.environ["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(flags)
 
+    @property
+    def time(self) -> str:
+        """The time that packages give, in words."""
+        return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def compiler_for(self, architecture: str = ARCHITECTURE) -> Path:
+        """A C compiler for this processor and an old C library. Cargo links with it from here on, and
+        has the standard library for this processor; and the tools of `TOOLS` are found."""
+        sysroot = Path(output_of("rustc", "--print=sysroot").strip())
+        if not (sysroot / "lib/rustlib" / target(architecture)).exists():
+            if not shutil.which("rustup"):
+                raise SystemExit(f"no rustup, to get Rust's standard library for {architecture}")
+            run("rustup", "--quiet", "target", "add", target(architecture))
+        return self._tools / f"{architecture}-cc"
+
     @cached_property
-    def tools(self) -> Path:
-        """A directory with the tools of `TOOLS`, and with C compilers for an old C library, which
-        then also link what cargo builds."""
+    def _tools(self) -> Path:
+        """A directory with the tools of `TOOLS` and the compilers, which is searched from here on."""
         tools = self.work / "tools"
         installed = tools / "installed"
         wanted = "\n".join(TOOLS)
@@ -127,12 +142,3 @@ class Build:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o755)
-
-    def need_rust_for(self, architecture: str) -> None:
-        """Its standard library for this processor is there afterwards."""
-        sysroot = Path(output_of("rustc", "--print=sysroot").strip())
-        if (sysroot / "lib/rustlib" / target(architecture)).exists():
-            return
-        if not shutil.which("rustup"):
-            raise SystemExit(f"no rustup, to get Rust's standard library for {architecture}")
-        run("rustup", "--quiet", "target", "add", target(architecture))

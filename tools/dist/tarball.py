@@ -16,8 +16,9 @@ def make(build: Build) -> None:
         shutil.copytree(part, tree, symlinks=True, dirs_exist_ok=True)
     documents = tree / "share/doc/spsc-shm"
     documents.mkdir(parents=True)
-    for name in ("LICENSE-APACHE", "LICENSE-MIT", "CHANGELOG.md", "README.md"):
+    for name in ("CHANGELOG.md", "README.md"):
         shutil.copy(ROOT / name, documents)
-    (documents / "LICENSES-of-others").write_text(licences.of_others(Path("tools/spsc")))
+    for name, text in licences.of_all(Path("tools/spsc")).items():
+        (documents / name).write_bytes(text)
     root = f"spsc-shm-{VERSION}-{ARCHITECTURE}-linux"
     write_tarball(build.out / f"{root}.tar.gz", tree, root, build.epoch)

@@ -16,7 +16,7 @@ SHELLS = {
 def staged(build: Build) -> Path:
     """A directory with bin and share, as they go under a prefix."""
     stage = build.work / "staged/tool"
-    assert build.tools
+    build.compiler_for()
     run("cargo", "build", "--quiet", "--release", "--locked", "--target", target(), cwd=ROOT / "tools/spsc")
     program = empty(stage) / "bin/spsc"
     program.parent.mkdir()

@@ -8,11 +8,10 @@ from project import GLIBC, ROOT, Build, run, target
 
 def make(build: Build) -> None:
     package = ROOT / "bindings/python"
-    assert build.tools
     (package / "LICENSES-of-others").write_text(licences.of_others(Path("bindings/python")))
     tag = "manylinux_" + GLIBC.replace(".", "_")
     for architecture in build.architectures:
-        build.need_rust_for(architecture)
+        build.compiler_for(architecture)
         run(
             "maturin", "build", "--quiet", "--release", "--locked", "--target", target(architecture),
             "--compatibility", tag, "--out", build.out, cwd=package,
